@@ -1,0 +1,148 @@
+//! What a peripheral is to the bus: registers at offsets, a deadline, and a way to act.
+
+use bytes::Bytes;
+use twinbench_model::VirtualTime;
+
+/// Width of a bus access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// 8 bits.
+    Byte,
+    /// 16 bits.
+    Half,
+    /// 32 bits.
+    Word,
+}
+
+/// A memory-mapped device of the microcontroller.
+///
+/// Time comes in with the context; a peripheral with something to do later says so by
+/// [`Peripheral::deadline`] and is called at that time, so an idle machine costs nothing.
+pub trait Peripheral: Send {
+    /// Name in logs, as the reference manual writes it: `USART6`.
+    fn name(&self) -> &'static str;
+
+    /// Reads the register at `offset`. `None`: not modelled (the bus logs it once and reads 0).
+    fn read(&mut self, offset: u32, width: Width, cx: &mut Context<'_>) -> Option<u32>;
+
+    /// Writes the register at `offset`. `None`: not modelled (the bus logs it once and ignores it).
+    fn write(&mut self, offset: u32, width: Width, value: u32, cx: &mut Context<'_>) -> Option<()>;
+
+    /// The next time at which [`Peripheral::advance`] must be called even if no register is touched.
+    fn deadline(&self) -> Option<VirtualTime> {
+        None
+    }
+
+    /// Acts on the passing of time up to `cx.now`.
+    fn advance(&mut self, _cx: &mut Context<'_>) {}
+
+    /// Back to the state after power-on.
+    fn reset(&mut self);
+}
+
+/// What a peripheral may touch while it acts.
+pub struct Context<'a> {
+    /// Current virtual time.
+    pub now: VirtualTime,
+    /// Interrupt request lines into the NVIC; level-sensitive, by interrupt number.
+    pub irq: &'a mut IrqLines,
+    /// Bus and timer clocks, set by RCC, read by everyone.
+    pub clocks: &'a mut Clocks,
+    /// Pin levels, 16 a port, A to H; GPIO drives them, EXTI and the board watch them.
+    pub pins: &'a mut Pins,
+    /// What leaves the chip.
+    pub out: &'a mut Vec<Signal>,
+}
+
+/// Levels of the interrupt request lines, by external interrupt number 0..=95.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IrqLines {
+    /// Bit n of the whole is line n.
+    pub levels: [u32; 3],
+    /// Set when any line changed since the core looked.
+    pub changed: bool,
+}
+
+impl IrqLines {
+    /// Drives a line.
+    pub fn set(&mut self, irq: u8, high: bool) {
+        let (word, bit) = (usize::from(irq / 32), 1u32 << (irq % 32));
+        let old = self.levels[word];
+        self.levels[word] = if high { old | bit } else { old & !bit };
+        self.changed |= self.levels[word] != old;
+    }
+}
+
+/// Clock rates in hertz.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// Core and AHB clock.
+    pub hclk: u32,
+    /// APB1 peripherals.
+    pub pclk1: u32,
+    /// APB2 peripherals.
+    pub pclk2: u32,
+    /// Timers on APB1.
+    pub tim1: u32,
+    /// Timers on APB2.
+    pub tim2: u32,
+}
+
+impl Default for Clocks {
+    /// After reset the chip runs on its 16 MHz internal oscillator (RM0402, 6.2.2).
+    fn default() -> Self {
+        let hsi = 16_000_000;
+        Self {
+            hclk: hsi,
+            pclk1: hsi,
+            pclk2: hsi,
+            tim1: hsi,
+            tim2: hsi,
+        }
+    }
+}
+
+/// Levels on the pins, one 16-bit word a port, A first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pins {
+    /// Level that the board puts on a pin from outside (buttons, pull-ups).
+    pub input: [u16; 8],
+    /// Level that the chip drives.
+    pub output: [u16; 8],
+    /// Set when `input` changed since EXTI looked.
+    pub input_changed: bool,
+}
+
+/// Something that left the chip or board.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// When; for a byte, when its stop bit ended.
+    pub time: VirtualTime,
+    /// What.
+    pub kind: SignalKind,
+}
+
+/// What left.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignalKind {
+    /// A byte on a UART, by the peripheral's name (`USART6`).
+    Uart {
+        /// The peripheral.
+        name: &'static str,
+        /// The byte.
+        byte: u8,
+    },
+    /// A pin that the chip drives changed.
+    Pin {
+        /// Port index, 0 = A.
+        port: u8,
+        /// Pin 0..=15.
+        pin: u8,
+        /// New level.
+        high: bool,
+    },
+    /// The display's frame buffer changed (sent when a transfer to it ends).
+    Display(Bytes),
+    /// A line of diagnosis.
+    Note(String),
+}
