@@ -16,4 +16,4 @@ pub use entity::{EntityId, EntityIdError};
 pub use event::{Event, Payload, Room};
 pub use message::{EventData, Message, system};
 pub use record::{Record, Table};
-pub use time::{Clock, Epoch, VirtualDuration, VirtualTime};
+pub use time::{Clock, DurationError, Epoch, VirtualDuration, VirtualTime};

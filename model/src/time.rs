@@ -3,9 +3,10 @@
 use std::{
     fmt,
     ops::{Add, AddAssign, Sub},
+    str::FromStr,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// An instant on the bench's clock: nanoseconds since the bench's [`Epoch`].
@@ -18,11 +19,21 @@ use serde::{Deserialize, Serialize};
 pub struct VirtualTime(u64);
 
 /// A span of virtual time in nanoseconds, never negative.
+///
+/// As text, in files and on the command line, it is a number with its unit: `250ms`, `10s`,
+/// `10m`, `1h 30m`, `2d`.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct VirtualDuration(u64);
+
+/// Why a text is not a span of time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a duration: write a number with its unit, such as 250ms, 10s, 5m, 1h 30m")]
+pub struct DurationError {
+    text: String,
+}
 
 impl VirtualTime {
     /// The bench's epoch.
@@ -103,6 +114,52 @@ impl VirtualDuration {
     /// Seconds.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9
+    }
+}
+
+impl FromStr for VirtualDuration {
+    type Err = DurationError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fail = || DurationError {
+            text: text.chars().take(40).collect(),
+        };
+        // jiff counts no days in an absolute duration; on a bench's clock a day is 24 hours.
+        let (days, rest) = match text.split_once('d') {
+            Some((days, rest)) => (days.trim().parse::<u64>().map_err(|_| fail())?, rest.trim()),
+            None => (0, text.trim()),
+        };
+        let rest = if rest.is_empty() && days > 0 {
+            "0s"
+        } else {
+            rest
+        };
+        let parsed: SignedDuration = rest.parse().map_err(|_| fail())?;
+        let nanos = u64::try_from(parsed.as_nanos()).map_err(|_| fail())?;
+        let day = 86_400_000_000_000u64;
+        days.checked_mul(day)
+            .and_then(|d| d.checked_add(nanos))
+            .map(Self)
+            .ok_or_else(fail)
+    }
+}
+
+impl fmt::Display for VirtualDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = i64::try_from(self.0).unwrap_or(i64::MAX);
+        write!(f, "{:#}", SignedDuration::from_nanos(nanos))
+    }
+}
+
+impl TryFrom<String> for VirtualDuration {
+    type Error = DurationError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<VirtualDuration> for String {
+    fn from(span: VirtualDuration) -> Self {
+        span.to_string()
     }
 }
 
@@ -203,5 +260,24 @@ mod tests {
         assert_eq!(epoch.rfc3339(t), "2026-01-01T01:01:01.250Z");
         assert_eq!(epoch.virtual_time(epoch.utc(t)), Some(t));
         assert_eq!(epoch.virtual_time(Timestamp::UNIX_EPOCH), None);
+    }
+
+    #[test]
+    fn durations_need_their_unit() {
+        for (text, secs) in [
+            ("10s", 10.0),
+            ("10m", 600.0),
+            ("1h 30m", 5400.0),
+            ("250ms", 0.25),
+            ("1d", 86_400.0),
+            ("1d 2h", 93_600.0),
+        ] {
+            let span: VirtualDuration = text.parse().unwrap();
+            assert!((span.as_secs_f64() - secs).abs() < 1e-9, "{text}");
+            assert_eq!(span.to_string().parse::<VirtualDuration>().unwrap(), span);
+        }
+        for text in ["", "10", "ten", "-5s", "5 parsecs", "d", "99999999999999d"] {
+            assert!(text.parse::<VirtualDuration>().is_err(), "{text:?}");
+        }
     }
 }
