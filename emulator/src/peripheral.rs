@@ -1,5 +1,7 @@
 //! What a peripheral is to the bus: registers at offsets, a deadline, and a way to act.
 
+use std::any::Any;
+
 use bytes::Bytes;
 use twinbench_model::VirtualTime;
 
@@ -18,7 +20,10 @@ pub enum Width {
 ///
 /// Time comes in with the context; a peripheral with something to do later says so by
 /// [`Peripheral::deadline`] and is called at that time, so an idle machine costs nothing.
-pub trait Peripheral: Send {
+/// The deadline may change at every call of `read`, `write`, `advance` and `reset`.
+///
+/// [`Any`] lets the board reach a peripheral by its type (bytes into a UART, a device on an I2C bus).
+pub trait Peripheral: Any + Send {
     /// Name in logs, as the reference manual writes it: `USART6`.
     fn name(&self) -> &'static str;
 
@@ -36,7 +41,13 @@ pub trait Peripheral: Send {
     /// Acts on the passing of time up to `cx.now`.
     fn advance(&mut self, _cx: &mut Context<'_>) {}
 
-    /// Back to the state after power-on.
+    /// Whether [`Peripheral::advance`] must also be called when [`Pins::input_changed`] is set.
+    fn watches_pins(&self) -> bool {
+        false
+    }
+
+    /// Back to the state after power-on. The caller then calls [`Peripheral::advance`], in which
+    /// the peripheral lets go of its interrupt lines and pins.
     fn reset(&mut self);
 }
 
@@ -50,6 +61,8 @@ pub struct Context<'a> {
     pub clocks: &'a mut Clocks,
     /// Pin levels, 16 a port, A to H; GPIO drives them, EXTI and the board watch them.
     pub pins: &'a mut Pins,
+    /// Names of the peripherals that RCC resets by this access; the bus resets them after it.
+    pub resets: &'a mut Vec<&'static str>,
     /// What leaves the chip.
     pub out: &'a mut Vec<Signal>,
 }
@@ -61,15 +74,25 @@ pub struct IrqLines {
     pub levels: [u32; 3],
     /// Set when any line changed since the core looked.
     pub changed: bool,
+    /// What each of the up to two peripherals on a line drives.
+    sources: [[u32; 3]; 2],
 }
 
 impl IrqLines {
-    /// Drives a line.
+    /// Drives a line that belongs to one peripheral.
     pub fn set(&mut self, irq: u8, high: bool) {
+        self.set_shared(irq, 0, high);
+    }
+
+    /// Drives a line that two peripherals share (`TIM1_UP_TIM10`): it is high while one of them
+    /// drives it. `source` tells them apart, 0 or 1.
+    pub fn set_shared(&mut self, irq: u8, source: u8, high: bool) {
         let (word, bit) = (usize::from(irq / 32), 1u32 << (irq % 32));
-        let old = self.levels[word];
-        self.levels[word] = if high { old | bit } else { old & !bit };
-        self.changed |= self.levels[word] != old;
+        let own = &mut self.sources[usize::from(source & 1)][word];
+        *own = if high { *own | bit } else { *own & !bit };
+        let new = self.sources[0][word] | self.sources[1][word];
+        self.changed |= self.levels[word] != new;
+        self.levels[word] = new;
     }
 }
 
@@ -109,8 +132,20 @@ pub struct Pins {
     pub input: [u16; 8],
     /// Level that the chip drives.
     pub output: [u16; 8],
-    /// Set when `input` changed since EXTI looked.
+    /// Pins whose level the chip decides; the others follow `input`.
+    pub driven: [u16; 8],
+    /// Port (0 = A) whose pin reaches EXTI line n; SYSCFG sets it, EXTI reads it.
+    pub exti_port: [u8; 16],
+    /// Set when a level or the choice of ports changed since EXTI looked.
     pub input_changed: bool,
+}
+
+impl Pins {
+    /// Levels at a port's pins: the chip's where it drives, the board's elsewhere.
+    pub fn levels(&self, port: usize) -> u16 {
+        let driven = self.driven[port];
+        (self.output[port] & driven) | (self.input[port] & !driven)
+    }
 }
 
 /// Something that left the chip or board.
