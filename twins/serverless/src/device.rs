@@ -1,0 +1,298 @@
+//! A device's state: history, last reading, alerts. One transition an operation, no IO.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    configuration::Configuration,
+    telemetry::{Data, DeviceTelemetry},
+};
+
+/// How far ahead of the hub's clock a device's own may be before it is not believed.
+pub const CLOCK_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// The state of a device entity, in the application's own names.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeviceState {
+    /// Readings within the retention, by their time; null before the first operation.
+    pub history_data: Option<BTreeMap<Timestamp, Data>>,
+    /// How this device is treated.
+    pub entity_config: Configuration,
+    /// Display name, from the newest telemetry.
+    pub device_name: Option<String>,
+    /// Time of the newest reading.
+    pub last_update: Option<Timestamp>,
+    /// The newest reading.
+    pub last_data: Option<Data>,
+    /// Whether the high alert has been raised and not yet left.
+    pub temperature_high_notification_fired: bool,
+    /// Whether the low alert has been raised and not yet left.
+    pub temperature_low_notification_fired: bool,
+}
+
+/// Why an alert was raised; the numbers are the original's enumeration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub enum AlertType {
+    /// Above the high threshold.
+    HighTemperature,
+    /// Below the low threshold.
+    LowTemperature,
+}
+
+impl From<AlertType> for u8 {
+    fn from(it: AlertType) -> Self {
+        match it {
+            AlertType::HighTemperature => 1,
+            AlertType::LowTemperature => 2,
+        }
+    }
+}
+
+impl TryFrom<u8> for AlertType {
+    type Error = String;
+    fn try_from(number: u8) -> Result<Self, String> {
+        match number {
+            1 => Ok(Self::HighTemperature),
+            2 => Ok(Self::LowTemperature),
+            other => Err(format!(
+                "alert type {other} is never raised; 1 is high, 2 is low temperature"
+            )),
+        }
+    }
+}
+
+/// Input of the `SendNotification` orchestration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NotificationData {
+    /// When the reading was taken.
+    pub timestamp: Timestamp,
+    /// The reading, °C.
+    pub current_value: f64,
+    /// The threshold, °C.
+    pub threshold_value: f64,
+    /// Which threshold.
+    #[serde(rename = "Type")]
+    pub kind: AlertType,
+    /// Telephone number, if one is configured.
+    pub notification_number: Option<String>,
+    /// The device's display name.
+    pub device_name: String,
+    /// The device.
+    pub device_id: String,
+}
+
+impl DeviceState {
+    /// `TelemetryReceived`: keeps a reading and says which alerts it raises.
+    ///
+    /// A reading without data or older than the retention changes nothing. Both values are
+    /// rounded half to even to the configured digits. The newest reading, not the one received
+    /// last, decides about alerts. An alert fires once and re-arms strictly on the other side of
+    /// its threshold; equality changes nothing.
+    pub fn telemetry_received(
+        &mut self,
+        telemetry: &DeviceTelemetry,
+        now: Timestamp,
+    ) -> Vec<NotificationData> {
+        let history = self.history_data.get_or_insert_default();
+        let Some(data) = telemetry.data else {
+            return Vec::new();
+        };
+        let horizon = now
+            .saturating_sub(self.entity_config.history_retention.0)
+            .unwrap_or(Timestamp::MIN);
+        if telemetry.timestamp < horizon {
+            return Vec::new();
+        }
+        let data = Data {
+            temperature: round_half_even(
+                data.temperature,
+                self.entity_config.temperature_decimal_precision,
+            ),
+            humidity: round_half_even(data.humidity, self.entity_config.humidity_decimal_precision),
+        };
+        history.insert(telemetry.timestamp, data);
+        if self
+            .last_update
+            .is_none_or(|last| last < telemetry.timestamp)
+        {
+            self.last_update = Some(telemetry.timestamp);
+            self.last_data = Some(data);
+            if self.device_name.as_deref() != Some(telemetry.device_name.as_str()) {
+                self.device_name = Some(telemetry.device_name.clone());
+            }
+        }
+        // The map is in order of time: what is too old is at its front.
+        while let Some(oldest) = history.first_entry() {
+            if *oldest.key() >= horizon {
+                break;
+            }
+            oldest.remove();
+        }
+        self.alerts(telemetry)
+    }
+
+    fn alerts(&mut self, telemetry: &DeviceTelemetry) -> Vec<NotificationData> {
+        let (Some(last), Some(at)) = (self.last_data, self.last_update) else {
+            return Vec::new();
+        };
+        let value = last.temperature;
+        let mut raised = Vec::new();
+        let mut raise = |threshold_value, kind| {
+            raised.push(NotificationData {
+                timestamp: at,
+                current_value: value,
+                threshold_value,
+                kind,
+                notification_number: self.entity_config.notification_number.clone(),
+                device_name: self.device_name.clone().unwrap_or_default(),
+                device_id: telemetry.device_id.clone(),
+            });
+        };
+        if let Some(threshold) = self.entity_config.temperature_high_threshold {
+            if value > threshold && !self.temperature_high_notification_fired {
+                self.temperature_high_notification_fired = true;
+                raise(threshold, AlertType::HighTemperature);
+            } else if value < threshold {
+                self.temperature_high_notification_fired = false;
+            }
+        }
+        if let Some(threshold) = self.entity_config.temperature_low_threshold {
+            if value < threshold && !self.temperature_low_notification_fired {
+                self.temperature_low_notification_fired = true;
+                raise(threshold, AlertType::LowTemperature);
+            } else if value > threshold {
+                self.temperature_low_notification_fired = false;
+            }
+        }
+        raised
+    }
+}
+
+/// `Math.Round`: half to even, `digits` from 0 to 15.
+fn round_half_even(value: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits.clamp(0, 15));
+    let scaled = value * scale;
+    // Beyond 2^52 there are no fractions left to round.
+    if scaled.is_finite() && scaled.abs() < 4_503_599_627_370_496.0 {
+        scaled.round_ties_even() / scale
+    } else {
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_second(1_767_225_600 + secs).unwrap()
+    }
+
+    fn telemetry(secs: i64, temperature: f64) -> DeviceTelemetry {
+        DeviceTelemetry {
+            timestamp: at(secs),
+            device_id: "d".into(),
+            device_name: "D".into(),
+            data: Some(Data {
+                temperature,
+                humidity: 50.0,
+            }),
+        }
+    }
+
+    #[test]
+    fn keeps_what_the_retention_says() {
+        let mut state = DeviceState::default();
+        for secs in [0, 10, 300, 599, 600, 605] {
+            state.telemetry_received(&telemetry(secs, 20.0), at(secs));
+        }
+        let kept: Vec<_> = state.history_data.unwrap().into_keys().collect();
+        assert_eq!(kept, [at(10), at(300), at(599), at(600), at(605)]);
+    }
+
+    #[test]
+    fn what_is_too_old_changes_nothing_but_a_late_reading_is_kept() {
+        let mut state = DeviceState::default();
+        state.telemetry_received(&telemetry(700, 20.0), at(700));
+        state.telemetry_received(&telemetry(50, 99.0), at(700));
+        state.telemetry_received(&telemetry(650, 25.0), at(701));
+        assert_eq!(state.last_update, Some(at(700)));
+        assert_eq!(state.last_data.unwrap().temperature, 20.0);
+        assert_eq!(
+            state.history_data.unwrap().into_keys().collect::<Vec<_>>(),
+            [at(650), at(700)]
+        );
+    }
+
+    #[test]
+    fn an_alert_fires_once_and_re_arms_strictly_below() {
+        let mut state = DeviceState::default();
+        state.entity_config.temperature_high_threshold = Some(30.0);
+        let mut fired = Vec::new();
+        for (secs, value) in [30.0, 30.01, 31.0, 30.0, 30.5, 29.99, 30.5]
+            .into_iter()
+            .enumerate()
+        {
+            fired.push(
+                state
+                    .telemetry_received(&telemetry(secs as i64, value), at(secs as i64))
+                    .len(),
+            );
+        }
+        assert_eq!(fired, [0, 1, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn low_and_high_are_symmetrical() {
+        let mut state = DeviceState::default();
+        state.entity_config.temperature_low_threshold = Some(5.0);
+        let mut fired = Vec::new();
+        for (secs, value) in [5.0, 4.99, 4.0, 5.0, 4.0, 5.01, 4.0]
+            .into_iter()
+            .enumerate()
+        {
+            fired.push(
+                state
+                    .telemetry_received(&telemetry(secs as i64, value), at(secs as i64))
+                    .len(),
+            );
+        }
+        assert_eq!(fired, [0, 1, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn rounds_half_to_even() {
+        for (value, digits, expected) in [
+            (2.5, 0, 2.0),
+            (3.5, 0, 4.0),
+            (0.125, 2, 0.12),
+            (0.375, 2, 0.38),
+            (-2.5, 0, -2.0),
+            (1e300, 2, 1e300),
+        ] {
+            assert_eq!(
+                round_half_even(value, digits),
+                expected,
+                "{value} to {digits}"
+            );
+        }
+        assert!(round_half_even(f64::NAN, 2).is_nan());
+    }
+
+    #[test]
+    fn the_state_has_the_applications_names() {
+        let mut state = DeviceState::default();
+        state.telemetry_received(&telemetry(0, 20.456), at(0));
+        let json = serde_json::to_value(&state).unwrap();
+        assert_eq!(
+            json["historyData"]["2026-01-01T00:00:00Z"]["temperature"],
+            20.46
+        );
+        assert_eq!(serde_json::from_value::<DeviceState>(json).unwrap(), state);
+    }
+}
