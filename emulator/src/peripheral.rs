@@ -1,9 +1,12 @@
 //! What a peripheral is to the bus: registers at offsets, a deadline, and a way to act.
 
-use std::any::Any;
+use std::{any::Any, ops::Range};
 
 use bytes::Bytes;
 use twinbench_model::VirtualTime;
+
+/// The name to push to [`Context::resets`] for a reset of the whole chip (a watchdog's).
+pub const WHOLE_CHIP: &str = "whole chip";
 
 /// Width of a bus access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,18 @@ pub trait Peripheral: Any + Send {
         false
     }
 
+    /// Whether a store into flash memory programs it now: the flash controller's `PG` bit. Asked
+    /// of every peripheral when the firmware stores into flash, which is rare.
+    fn programs_flash(&self) -> bool {
+        false
+    }
+
+    /// The part of flash memory to erase, as offsets from its start; asked after every write to
+    /// this peripheral, and given once.
+    fn take_flash_erase(&mut self) -> Option<Range<u32>> {
+        None
+    }
+
     /// Back to the state after power-on. The caller then calls [`Peripheral::advance`], in which
     /// the peripheral lets go of its interrupt lines and pins.
     fn reset(&mut self);
@@ -57,11 +72,13 @@ pub struct Context<'a> {
     pub now: VirtualTime,
     /// Interrupt request lines into the NVIC; level-sensitive, by interrupt number.
     pub irq: &'a mut IrqLines,
-    /// Bus and timer clocks, set by RCC, read by everyone.
+    /// Bus and timer clocks, set by RCC, read by everyone. After an access that changed them the
+    /// bus calls [`Peripheral::advance`] of every peripheral, so that each counts on at the new rate.
     pub clocks: &'a mut Clocks,
     /// Pin levels, 16 a port, A to H; GPIO drives them, EXTI and the board watch them.
     pub pins: &'a mut Pins,
     /// Names of the peripherals that RCC resets by this access; the bus resets them after it.
+    /// [`WHOLE_CHIP`] resets everything.
     pub resets: &'a mut Vec<&'static str>,
     /// What leaves the chip.
     pub out: &'a mut Vec<Signal>,
@@ -128,11 +145,15 @@ impl Default for Clocks {
 /// Levels on the pins, one 16-bit word a port, A first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins {
-    /// Level that the board puts on a pin from outside (buttons, pull-ups).
+    /// Level that the board puts on a pin from outside (buttons, resistors).
     pub input: [u16; 8],
+    /// Pins on which the board puts a level; the others float.
+    pub wired: [u16; 8],
+    /// Level of the chip's own pull resistors.
+    pub pulled: [u16; 8],
     /// Level that the chip drives.
     pub output: [u16; 8],
-    /// Pins whose level the chip decides; the others follow `input`.
+    /// Pins whose level the chip decides.
     pub driven: [u16; 8],
     /// Port (0 = A) whose pin reaches EXTI line n; SYSCFG sets it, EXTI reads it.
     pub exti_port: [u8; 16],
@@ -141,10 +162,20 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Levels at a port's pins: the chip's where it drives, the board's elsewhere.
+    /// Levels at a port's pins: the chip's where it drives, else the board's where it is wired,
+    /// else those of the pull resistors; a pin with none of them reads low.
     pub fn levels(&self, port: usize) -> u16 {
-        let driven = self.driven[port];
-        (self.output[port] & driven) | (self.input[port] & !driven)
+        let (driven, wired) = (self.driven[port], self.wired[port]);
+        let outside = (self.input[port] & wired) | (self.pulled[port] & !wired);
+        (self.output[port] & driven) | (outside & !driven)
+    }
+
+    /// Puts a level on a pin from outside.
+    pub fn wire(&mut self, port: usize, pin: u8, high: bool) {
+        let bit = 1 << pin;
+        self.wired[port] |= bit;
+        self.input[port] = (self.input[port] & !bit) | u16::from(high) << pin;
+        self.input_changed = true;
     }
 }
 
@@ -178,6 +209,8 @@ pub enum SignalKind {
     },
     /// The display's frame buffer changed (sent when a transfer to it ends).
     Display(Bytes),
+    /// What the firmware wrote by semihosting.
+    Semihosting(Bytes),
     /// A line of diagnosis.
     Note(String),
 }

@@ -1,0 +1,337 @@
+//! A firmware image: an ELF file checked and laid out in flash memory, shared by every device
+//! that runs it together with the instructions decoded from it.
+
+use std::sync::Arc;
+
+use object::{
+    Endianness,
+    elf::{EM_ARM, EM_386, EM_AARCH64, EM_RISCV, EM_X86_64, ET_EXEC, FileHeader32, PT_LOAD},
+    read::elf::{FileHeader, ProgramHeader, SectionHeader},
+};
+
+use crate::{core::CodePages, memory::MemoryMap};
+
+/// Names under which tool chains put the vector table.
+const VECTOR_SECTIONS: [&[u8]; 3] = [b".vector_table", b".isr_vector", b".vectors"];
+
+/// A firmware image for one memory map.
+///
+/// Share it in an [`Arc`]: devices that run the same image share its bytes and decoded code.
+pub struct Image {
+    map: MemoryMap,
+    flash: Box<[u8]>,
+    ram: Vec<(u32, Arc<[u8]>)>,
+    vectors: u32,
+    entry: u32,
+    code: CodePages,
+}
+
+/// Why a file is no firmware for the board.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// Not an ELF file at all.
+    #[error("not an ELF file: starts with {start}; give the .elf that the linker wrote, not a .bin or .hex")]
+    NotElf {
+        /// The first bytes in hexadecimal.
+        start: String,
+    },
+    /// A 64-bit or big-endian file.
+    #[error("{found} ELF file: build for thumbv7em-none-eabihf (32-bit, little-endian)")]
+    WrongClass {
+        /// What it is.
+        found: &'static str,
+    },
+    /// Built for another processor.
+    #[error("wrong machine {machine}: build for thumbv7em-none-eabihf")]
+    WrongMachine {
+        /// The machine's name or number.
+        machine: String,
+    },
+    /// An object file, a shared library or a core dump.
+    #[error("not an executable but {found}: link it with the board's memory layout")]
+    NotExecutable {
+        /// What it is.
+        found: String,
+    },
+    /// The file ends early.
+    #[error("truncated: {what} ends at {end:#x}, past the file's end at {size:#x}; copy the file again")]
+    Truncated {
+        /// Which part.
+        what: String,
+        /// Where that part should end.
+        end: u64,
+        /// The file's length.
+        size: u64,
+    },
+    /// A header that contradicts itself.
+    #[error("damaged ELF file: {0}; build it again")]
+    Damaged(String),
+    /// A segment that no memory of the board holds.
+    #[error(
+        "segment {index} at {start:#010x}..{end:#010x} is outside the board's memories \
+         (flash {flash_start:#010x}..{flash_end:#010x}, RAM {ram_start:#010x}..{ram_end:#010x}): \
+         correct the linker script (memory.x)"
+    )]
+    OutsideMemory {
+        /// The segment's number in the program header table.
+        index: usize,
+        /// Its load address.
+        start: u64,
+        /// The address after it.
+        end: u64,
+        /// Flash memory.
+        flash_start: u64,
+        /// Its end.
+        flash_end: u64,
+        /// RAM.
+        ram_start: u64,
+        /// Its end.
+        ram_end: u64,
+    },
+    /// Nothing to load.
+    #[error("no loadable segment: was the program linked with -Tlink.x, and not stripped empty?")]
+    Empty,
+    /// The first two words make no start.
+    #[error(
+        "no vector table at {address:#010x}: the initial stack pointer reads {stack:#010x} and the \
+         reset vector {reset:#010x}; place the vector table first in the linker script"
+    )]
+    NoVectors {
+        /// Where it was looked for.
+        address: u32,
+        /// Word 0.
+        stack: u32,
+        /// Word 1.
+        reset: u32,
+    },
+}
+
+impl Image {
+    /// Checks an ELF file and lays it out by its load (physical) addresses.
+    ///
+    /// # Errors
+    /// When the file is not a complete ARM executable for these memories; the message says what
+    /// was found and what to do.
+    pub fn from_elf(elf: &[u8], map: &MemoryMap) -> Result<Self, ImageError> {
+        let header = check_header(elf)?;
+        let endian = Endianness::Little;
+        let table_end = u64::from(header.e_phoff(endian))
+            + u64::from(header.e_phnum(endian)) * u64::from(header.e_phentsize(endian));
+        within(elf, "the program header table", table_end)?;
+        let segments = header
+            .program_headers(endian, elf)
+            .map_err(|error| ImageError::Damaged(error.to_string()))?;
+
+        let mut flash = vec![0xFF; map.flash_size as usize].into_boxed_slice();
+        let mut ram = Vec::new();
+        let mut lowest: Option<u32> = None;
+        for (index, segment) in segments.iter().enumerate() {
+            let size = segment.p_filesz(endian);
+            if segment.p_type(endian) != PT_LOAD || size == 0 {
+                continue;
+            }
+            let start = segment.p_offset(endian);
+            let end = u64::from(start) + u64::from(size);
+            within(elf, &format!("segment {index}"), end)?;
+            let Some(bytes) = elf.get(start as usize..end as usize) else {
+                continue;
+            };
+            let address = segment.p_paddr(endian);
+            if let Some(offset) = map.flash_offset(address, size) {
+                if let Some(place) = flash.get_mut(offset..offset + bytes.len()) {
+                    place.copy_from_slice(bytes);
+                }
+            } else if map.ram_offset(address, size).is_some() {
+                ram.push((address, Arc::from(bytes)));
+            } else {
+                return Err(outside(map, index, address, size));
+            }
+            lowest = Some(lowest.map_or(address, |low| low.min(address)));
+        }
+        let Some(lowest) = lowest else {
+            return Err(ImageError::Empty);
+        };
+        let image = Self {
+            map: *map,
+            flash,
+            ram,
+            vectors: vector_section(header, elf).unwrap_or(lowest),
+            entry: header.e_entry(endian),
+            code: CodePages::new(map.flash_size),
+        };
+        image.check_vectors()?;
+        Ok(image)
+    }
+
+    /// An image from raw bytes placed at the start of flash memory, whose first words are the
+    /// vector table. Bytes that do not fit are left out.
+    pub fn from_flash(bytes: &[u8], map: &MemoryMap) -> Self {
+        let mut flash = vec![0xFF; map.flash_size as usize].into_boxed_slice();
+        for (place, byte) in flash.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        Self {
+            map: *map,
+            flash,
+            ram: Vec::new(),
+            vectors: map.flash_base,
+            entry: map.flash_base,
+            code: CodePages::new(map.flash_size),
+        }
+    }
+
+    /// Address of the vector table, where the core starts. A boot loader would have set `VTOR`
+    /// to it for an application that is linked behind one.
+    pub fn vectors(&self) -> u32 {
+        self.vectors
+    }
+
+    /// The ELF file's entry address (bit 0 set: Thumb).
+    pub fn entry(&self) -> u32 {
+        self.entry
+    }
+
+    /// The memory map that it was made for.
+    pub fn map(&self) -> &MemoryMap {
+        &self.map
+    }
+
+    /// The whole flash memory, erased bytes as 0xFF.
+    pub fn flash(&self) -> &[u8] {
+        &self.flash
+    }
+
+    /// What is loaded into RAM: address and bytes.
+    pub(crate) fn ram(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.ram.iter().map(|(address, bytes)| (*address, &**bytes))
+    }
+
+    /// Instructions decoded so far.
+    pub(crate) fn code(&self) -> &CodePages {
+        &self.code
+    }
+
+    /// The same image with other flash content and nothing decoded yet.
+    pub(crate) fn with_flash(&self, change: impl FnOnce(&mut [u8])) -> Self {
+        let mut flash = self.flash.clone();
+        change(&mut flash);
+        Self {
+            map: self.map,
+            flash,
+            ram: self.ram.clone(),
+            vectors: self.vectors,
+            entry: self.entry,
+            code: CodePages::new(self.map.flash_size),
+        }
+    }
+
+    fn word(&self, address: u32) -> Option<u32> {
+        let read = |bytes: &[u8], offset: usize| {
+            let word: [u8; 4] = bytes.get(offset..offset + 4)?.try_into().ok()?;
+            Some(u32::from_le_bytes(word))
+        };
+        if let Some(offset) = self.map.flash_offset(address, 4) {
+            return read(&self.flash, offset);
+        }
+        self.ram().find_map(|(start, bytes)| {
+            read(bytes, address.checked_sub(start)? as usize)
+        })
+    }
+
+    fn check_vectors(&self) -> Result<(), ImageError> {
+        let address = self.vectors;
+        let stack = self.word(address).unwrap_or_default();
+        let reset = self.word(address.wrapping_add(4)).unwrap_or_default();
+        // A full descending stack may start right behind the last word of RAM.
+        let stack_fits = self.map.ram_offset(stack & !3, 0).is_some() && stack != self.map.ram_base;
+        let runs = reset & 1 == 1 && self.word(reset & !3).is_some();
+        if stack_fits && runs && address.is_multiple_of(128) {
+            Ok(())
+        } else {
+            Err(ImageError::NoVectors { address, stack, reset })
+        }
+    }
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Image")
+            .field("map", &self.map)
+            .field("vectors", &self.vectors)
+            .field("entry", &self.entry)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Checks what the first 52 bytes say.
+fn check_header(elf: &[u8]) -> Result<&FileHeader32<Endianness>, ImageError> {
+    let ident = elf.get(..6).unwrap_or(elf);
+    if !ident.starts_with(b"\x7fELF") {
+        let start: Vec<String> = ident.iter().map(|byte| format!("{byte:02x}")).collect();
+        let start = if start.is_empty() { "nothing (the file is empty)".into() } else { start.join(" ") };
+        return Err(ImageError::NotElf { start });
+    }
+    match (ident.get(4), ident.get(5)) {
+        (Some(1), Some(1)) => {}
+        (Some(2), _) => return Err(ImageError::WrongClass { found: "64-bit" }),
+        (Some(1), Some(2)) => return Err(ImageError::WrongClass { found: "big-endian" }),
+        _ => return Err(ImageError::Damaged("its class is neither 32 nor 64 bit".into())),
+    }
+    within(elf, "the file header", size_of::<FileHeader32<Endianness>>() as u64)?;
+    let header = FileHeader32::<Endianness>::parse(elf)
+        .map_err(|error| ImageError::Damaged(error.to_string()))?;
+    let machine = header.e_machine(Endianness::Little);
+    if machine != EM_ARM {
+        let machine = match machine {
+            EM_X86_64 => "x86-64".into(),
+            EM_386 => "x86".into(),
+            EM_AARCH64 => "AArch64".into(),
+            EM_RISCV => "RISC-V".into(),
+            other => format!("number {other:#x}"),
+        };
+        return Err(ImageError::WrongMachine { machine });
+    }
+    let kind = header.e_type(Endianness::Little);
+    if kind != ET_EXEC {
+        let found = match kind {
+            1 => "an object file (.o)".into(),
+            3 => "a shared library or position-independent program".into(),
+            4 => "a core dump".into(),
+            other => format!("of type {other}"),
+        };
+        return Err(ImageError::NotExecutable { found });
+    }
+    Ok(header)
+}
+
+fn within(elf: &[u8], what: &str, end: u64) -> Result<(), ImageError> {
+    let size = elf.len() as u64;
+    if end <= size {
+        return Ok(());
+    }
+    Err(ImageError::Truncated { what: what.into(), end, size })
+}
+
+fn outside(map: &MemoryMap, index: usize, address: u32, size: u32) -> ImageError {
+    let end = |base: u32, size: u32| u64::from(base) + u64::from(size);
+    ImageError::OutsideMemory {
+        index,
+        start: address.into(),
+        end: end(address, size),
+        flash_start: map.flash_base.into(),
+        flash_end: end(map.flash_base, map.flash_size),
+        ram_start: map.ram_base.into(),
+        ram_end: end(map.ram_base, map.ram_size),
+    }
+}
+
+/// Address of the section that holds the vector table; a stripped file has none.
+fn vector_section(header: &FileHeader32<Endianness>, elf: &[u8]) -> Option<u32> {
+    let endian = Endianness::Little;
+    let sections = header.sections(endian, elf).ok()?;
+    let section = sections.iter().find(|section| {
+        let name = sections.section_name(endian, section).unwrap_or_default();
+        section.sh_size(endian) > 0 && VECTOR_SECTIONS.contains(&name)
+    })?;
+    Some(section.sh_addr(endian))
+}
