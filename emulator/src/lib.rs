@@ -1,3 +1,13 @@
 //! The embedded machine: a Cortex-M4F core, the STM32F412 around it, and the AZ3166 board.
 
+mod core;
+mod image;
+mod machine;
+mod memory;
 pub mod peripheral;
+pub mod sensors;
+pub mod stm32;
+
+pub use image::{Image, ImageError};
+pub use machine::{Chip, Mapped, NextWake, Registers, Stop};
+pub use memory::MemoryMap;
