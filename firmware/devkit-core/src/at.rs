@@ -77,9 +77,8 @@ impl Lines {
         match byte {
             // The prompt has no end of line.
             b'>' if self.line.is_empty() => Some(Answer::Prompt),
-            b' ' if self.line.is_empty() => None,
+            b' ' | b'\n' if self.line.is_empty() => None,
             b'\r' => None,
-            b'\n' if self.line.is_empty() => None,
             b'\n' => {
                 // A line with bytes of a wrong baud rate is none that we know.
                 let answer = core::str::from_utf8(&self.line).map_or(Answer::Other, classify);

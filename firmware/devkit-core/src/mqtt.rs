@@ -197,7 +197,7 @@ impl Receiver {
     /// # Errors
     /// When the stream is no MQTT, or a packet is too large, or the modem says that the connection
     /// is closed.
-    pub fn next(&mut self) -> Result<Option<Event<'_>>, Error> {
+    pub fn event(&mut self) -> Result<Option<Event<'_>>, Error> {
         let rest = &self.buffer[self.used..];
         let Some(frame) = frame(rest)? else {
             return Ok(None);
@@ -207,13 +207,13 @@ impl Receiver {
             return Err(Error::Malformed);
         }
         match mqttrs::decode_slice(frame) {
-            Ok(Some(packet)) => Ok(Some(event(packet))),
+            Ok(Some(packet)) => Ok(Some(meaning(packet))),
             Ok(None) | Err(_) => Err(Error::Malformed),
         }
     }
 }
 
-fn event(packet: Packet<'_>) -> Event<'_> {
+fn meaning(packet: Packet<'_>) -> Event<'_> {
     match packet {
         Packet::Connack(connack) => match connack.code {
             mqttrs::ConnectReturnCode::Accepted => Event::Accepted {
@@ -316,6 +316,7 @@ fn encode(packet: &Packet<'_>) -> Result<Bytes, Error> {
 mod tests {
     extern crate std;
     use std::prelude::v1::*;
+    use std::vec;
 
     use proptest::prelude::*;
 
@@ -324,7 +325,7 @@ mod tests {
     #[test]
     fn connect_is_that_of_the_hub() {
         let bytes = connect("localhost", "devkit-01", "token").unwrap();
-        let mut expected = std::vec![0x10, 0];
+        let mut expected = vec![0x10, 0];
         expected.extend(b"\0\x04MQTT\x04\xC0\0\xF0\0\x09devkit-01");
         expected.extend(b"\0\x2Blocalhost/devkit-01/?api-version=2021-04-12");
         expected.extend(b"\0\x05token");
@@ -368,10 +369,10 @@ mod tests {
         let stream = [
             0x20, 2, 1, 0, 0x40, 2, 0, 7, 0xD0, 0, 0x32, 6, 0, 1, b't', 0, 9, b'x',
         ];
-        let mut seen = std::vec::Vec::new();
+        let mut seen = vec![];
         for byte in stream {
             receiver.push(&[byte]).unwrap();
-            while let Some(event) = receiver.next().unwrap() {
+            while let Some(event) = receiver.event().unwrap() {
                 seen.push(std::format!("{event:?}"));
             }
         }
@@ -403,7 +404,7 @@ mod tests {
     fn a_refusal_keeps_its_code() {
         let mut receiver = Receiver::new();
         receiver.push(&[0x20, 2, 0, 5]).unwrap();
-        assert_eq!(receiver.next(), Ok(Some(Event::Refused(5))));
+        assert_eq!(receiver.event(), Ok(Some(Event::Refused(5))));
     }
 
     #[test]
@@ -411,9 +412,9 @@ mod tests {
         for text in ["CLOSED\r\n", "\r\nCLOSED\r\n"] {
             let mut receiver = Receiver::new();
             receiver.push(&text.as_bytes()[..3]).unwrap();
-            assert_eq!(receiver.next(), Ok(None));
+            assert_eq!(receiver.event(), Ok(None));
             receiver.push(&text.as_bytes()[3..]).unwrap();
-            assert_eq!(receiver.next(), Err(Error::Closed));
+            assert_eq!(receiver.event(), Err(Error::Closed));
         }
     }
 
@@ -421,14 +422,14 @@ mod tests {
     fn a_large_packet_and_a_broken_length_are_errors() {
         let mut receiver = Receiver::new();
         receiver.push(&[0x30, 0xFF, 0x7F]).unwrap();
-        assert_eq!(receiver.next(), Err(Error::TooLarge));
+        assert_eq!(receiver.event(), Err(Error::TooLarge));
         receiver.clear();
         receiver.push(&[0x30, 0xFF, 0xFF, 0xFF, 0xFF]).unwrap();
-        assert_eq!(receiver.next(), Err(Error::Malformed));
+        assert_eq!(receiver.event(), Err(Error::Malformed));
         receiver.clear();
         // The topic claims more than the packet has.
         receiver.push(&[0x30, 3, 0, 9, b't']).unwrap();
-        assert_eq!(receiver.next(), Err(Error::Malformed));
+        assert_eq!(receiver.event(), Err(Error::Malformed));
     }
 
     proptest! {
@@ -442,7 +443,7 @@ mod tests {
                     break;
                 }
                 loop {
-                    match receiver.next() {
+                    match receiver.event() {
                         Ok(Some(_)) => {}
                         Ok(None) => break,
                         Err(_) => break 'connection,
@@ -454,10 +455,10 @@ mod tests {
         #[test]
         fn any_well_framed_packet_is_survived(kind in 0u8..16, flags in 0u8..16, body in proptest::collection::vec(any::<u8>(), 0..40)) {
             let mut receiver = Receiver::new();
-            let mut packet = std::vec![kind << 4 | flags, body.len() as u8];
+            let mut packet = vec![kind << 4 | flags, body.len() as u8];
             packet.extend(body);
             receiver.push(&packet).unwrap();
-            let _ = receiver.next();
+            let _ = receiver.event();
         }
     }
 }

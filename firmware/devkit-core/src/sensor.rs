@@ -51,21 +51,21 @@ pub fn lps22hb_temperature(raw: i16) -> Hundredths {
 }
 
 /// mG of the LIS2MDL: 1.5 mG/LSB (data sheet DocID029026, table 2).
-pub fn lis2mdl(raw: &[u8; 6]) -> Axes {
+pub fn lis2mdl(raw: [u8; 6]) -> Axes {
     axes(raw, 150, 1)
 }
 
 /// mg of the LSM6DSL at ±2 g: 0.061 mg/LSB (data sheet DocID028475, table 3).
-pub fn lsm6dsl_acceleration(raw: &[u8; 6]) -> Axes {
+pub fn lsm6dsl_acceleration(raw: [u8; 6]) -> Axes {
     axes(raw, 61, 10)
 }
 
 /// mdps of the LSM6DSL at ±2000 dps: 70 mdps/LSB (same table).
-pub fn lsm6dsl_rate(raw: &[u8; 6]) -> Axes {
+pub fn lsm6dsl_rate(raw: [u8; 6]) -> Axes {
     axes(raw, 7000, 1)
 }
 
-fn axes(raw: &[u8; 6], times: i64, over: i64) -> Axes {
+fn axes(raw: [u8; 6], times: i64, over: i64) -> Axes {
     let value = |low: usize| {
         let raw = i16::from_le_bytes([raw[low], raw[low + 1]]);
         Hundredths(div_round(i64::from(raw) * times, over) as i32)
@@ -130,7 +130,7 @@ mod tests {
     fn motion_scales() {
         // 1 g at 0.061 mg/LSB is 16393 LSB.
         let raw = [0x09, 0x40, 0xF7, 0xBF, 1, 0];
-        let seen = lsm6dsl_acceleration(&raw);
+        let seen = lsm6dsl_acceleration(raw);
         assert_eq!(
             seen,
             Axes {
@@ -140,11 +140,11 @@ mod tests {
             }
         );
         assert_eq!(
-            lsm6dsl_rate(&[1, 0, 0xFF, 0xFF, 0, 0x80]).z,
+            lsm6dsl_rate([1, 0, 0xFF, 0xFF, 0, 0x80]).z,
             Hundredths(-229_376_000)
         );
         assert_eq!(
-            lis2mdl(&[2, 0, 0xFE, 0xFF, 0, 0]),
+            lis2mdl([2, 0, 0xFE, 0xFF, 0, 0]),
             Axes {
                 x: Hundredths(300),
                 y: Hundredths(-300),

@@ -49,7 +49,7 @@ fn month(name: &str) -> Option<usize> {
 }
 
 fn leap(year: u64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 fn days_in(year: u64, month: usize) -> u64 {

@@ -52,7 +52,7 @@ async fn main(spawner: Spawner) {
     let Ok(console) = BufferedUart::new(p.USART6, p.PA12, p.PA11, tx, rx, Irqs, serial) else {
         panic!("console: baud rate out of reach");
     };
-    spawn(&spawner, console::writer(console));
+    spawn(spawner, console::writer(console));
 
     let (settings, problem) = config::load(p.FLASH);
     log!(
@@ -66,13 +66,13 @@ async fn main(spawner: Spawner) {
         log!("config: {problem}; using defaults");
     }
 
-    spawn(&spawner, led::heartbeat(led::led(p.PC13)));
+    spawn(spawner, led::heartbeat(led::led(p.PC13)));
     spawn(
-        &spawner,
+        spawner,
         buttons::button_a(ExtiInput::new(p.PA4, p.EXTI4, Pull::None, Irqs)),
     );
     spawn(
-        &spawner,
+        spawner,
         buttons::button_b(ExtiInput::new(p.PA10, p.EXTI10, Pull::None, Irqs)),
     );
 
@@ -91,7 +91,7 @@ async fn main(spawner: Spawner) {
     let (tx, rx) = line.split();
 
     spawn(
-        &spawner,
+        spawner,
         hub::run(Uplink {
             settings,
             modem: Modem::new(tx, rx),
@@ -105,11 +105,11 @@ async fn main(spawner: Spawner) {
 
 /// Starts a task; each has a place of its own, so there is always room.
 fn spawn<S>(
-    spawner: &Spawner,
+    spawner: Spawner,
     token: Result<embassy_executor::SpawnToken<S>, embassy_executor::SpawnError>,
 ) {
-    match token {
-        Ok(token) => spawner.spawn(token),
-        Err(_) => panic!("task started twice"),
-    }
+    let Ok(token) = token else {
+        panic!("task started twice");
+    };
+    spawner.spawn(token);
 }

@@ -65,9 +65,10 @@ pub(crate) struct Modem {
     tx: BufferedUartTx<'static>,
     rx: BufferedUartRx<'static>,
     lines: Lines,
-    /// Whether bytes go through to the hub, as far as we know. A reset of this chip does not
-    /// reset the modem, so at start we cannot know.
+    /// Whether our bytes go through to the hub.
     transparent: bool,
+    /// A reset of this chip does not reset the modem: until we asked, it may be in any state.
+    unknown: bool,
     joined: bool,
 }
 
@@ -79,6 +80,7 @@ impl Modem {
             rx,
             lines: Lines::new(),
             transparent: false,
+            unknown: true,
             joined: false,
         }
     }
@@ -99,10 +101,18 @@ impl Modem {
             if tries == ATTENTION_TRIES {
                 return Err(error);
             }
-            // It may still be in transparent mode, from before our own reset.
-            self.escape().await?;
+            // A refusal comes of leftovers on its line and takes them along. Silence may mean that
+            // our bytes go through to the hub.
+            if matches!(error, Error::Silent(_)) {
+                self.escape().await?;
+            }
         }
         self.command("ATE0", SHORT).await?;
+        if self.unknown {
+            // What is left from before our reset; mostly nothing, and that is an ERROR.
+            let _ = self.command("AT+CIPCLOSE", SHORT).await;
+            self.unknown = false;
+        }
         self.command("AT+CWMODE=1", SHORT).await?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::log;
 pub(super) fn message(device_id: &str, topic: &str, payload: &[u8]) {
     match classify(device_id, topic) {
         Incoming::TwinResponse { status, request } => {
-            log!("twin: answer {status} to request {request}")
+            log!("twin: answer {status} to request {request}");
         }
         Incoming::DesiredProperties { version } => log!("twin: desired version {version}"),
         Incoming::Method { name, request } => log!("method: {name}, request {request}"),

@@ -149,7 +149,7 @@ impl<'a> Session<'a> {
     pub(super) async fn sign_in(&mut self) -> Result<(), End> {
         let limit = Instant::now() + ANSWER;
         loop {
-            if let Some(event) = self.receiver.next()? {
+            if let Some(event) = self.receiver.event()? {
                 match event {
                     Event::Accepted { session_present } => {
                         log!(
@@ -197,12 +197,12 @@ impl<'a> Session<'a> {
             Some(Pending {
                 sent: Some(sent), ..
             }) if now >= *sent + ANSWER => return Err(End::Silent),
-            Some(_) => {}
             None if now >= self.replace => return Err(End::TokenOld),
             None if self.outbox.next.is_none_or(|next| now >= next) => {
-                self.send_telemetry().await?
+                self.send_telemetry().await?;
             }
-            None => {}
+            // Waiting for the acknowledgement, or for the next message's turn.
+            Some(_) | None => {}
         }
         match self.ping_sent {
             Some(sent) if now >= sent + ANSWER => return Err(End::Silent),
@@ -246,7 +246,7 @@ impl<'a> Session<'a> {
 
     /// Acts on one packet of the hub; says whether there was one.
     async fn handle_next(&mut self) -> Result<bool, End> {
-        let acknowledge = match self.receiver.next()? {
+        let acknowledge = match self.receiver.event()? {
             None => return Ok(false),
             Some(Event::Acknowledged(id)) => {
                 if self

@@ -44,6 +44,6 @@ impl Lis2mdl {
     /// mG.
     pub(super) async fn field(&mut self) -> Result<Axes, Error> {
         self.registers.ready(STATUS_REG, ZYXDA).await?;
-        Ok(sensor::lis2mdl(&self.registers.read(OUTX_L)?))
+        Ok(sensor::lis2mdl(self.registers.read(OUTX_L)?))
     }
 }

@@ -49,13 +49,13 @@ impl Lsm6dsl {
     pub(super) async fn acceleration(&mut self) -> Result<Axes, Error> {
         self.registers.ready(STATUS_REG, XLDA).await?;
         Ok(sensor::lsm6dsl_acceleration(
-            &self.registers.read(OUTX_L_XL)?,
+            self.registers.read(OUTX_L_XL)?,
         ))
     }
 
     /// mdps.
     pub(super) async fn rate(&mut self) -> Result<Axes, Error> {
         self.registers.ready(STATUS_REG, GDA).await?;
-        Ok(sensor::lsm6dsl_rate(&self.registers.read(OUTX_L_G)?))
+        Ok(sensor::lsm6dsl_rate(self.registers.read(OUTX_L_G)?))
     }
 }
