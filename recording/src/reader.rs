@@ -1,0 +1,447 @@
+//! Reading a recording back, whole or cut.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    fs::File,
+    io::{self, BufReader, Read as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use mcap::{
+    parse_record,
+    records::{MessageHeader, Record, op},
+};
+use twinbench_model::{Epoch, Room, VirtualTime};
+
+use crate::{
+    BenchFile, Entry, Error, Header,
+    chunk::unpack,
+    entry::room_of_name,
+    format::{self, Form},
+    recorder::part_of,
+};
+
+/// An entry as read, with the wall time at which it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// The entry.
+    pub entry: Entry,
+    /// Its wall time, which is no part of the canonical stream.
+    pub wall: Timestamp,
+}
+
+/// What a recording lost. Complete once the reader has come to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loss {
+    /// The recording was not finished: the program ended or the disk was full.
+    pub unfinished: bool,
+    /// Bytes that could not be read.
+    pub bytes: u64,
+    /// Messages that are known to be missing. In an unfinished recording more may be missing
+    /// after the last one.
+    pub messages: u64,
+    /// Stretches of the file that are damaged.
+    pub damaged: u64,
+}
+
+/// Iterates over the entries of a recording in their order.
+///
+/// Only an error of the system ends it early; damage is stepped over and counted in
+/// [`Reader::loss`].
+pub struct Reader<R = BufReader<File>> {
+    input: R,
+    path: PathBuf,
+    length: u64,
+    at: u64,
+    header: Header,
+    digest: Option<String>,
+    channels: BTreeMap<u16, Channel>,
+    numbers: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    queue: VecDeque<Read>,
+    read: u64,
+    loss: Loss,
+    done: bool,
+}
+
+struct Channel {
+    room: Room,
+    kind: Arc<str>,
+    source: Arc<str>,
+    form: Form,
+}
+
+/// The next piece of the file.
+enum Piece {
+    /// A record.
+    Whole(u8, Vec<u8>),
+    /// The start of a record that is cut.
+    Cut(u8, Vec<u8>),
+    /// The end of the file.
+    End,
+}
+
+impl Reader {
+    /// Opens a recording, finished or not. When `NAME.mcap` is not there, `NAME.mcap.part` is
+    /// opened.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no Twinbench recording, is of a newer format, or was cut before
+    /// its header was complete.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let part = part_of(path);
+        let path = if !path.exists() && part.exists() {
+            &part
+        } else {
+            path
+        };
+        let failed = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        Self::new(BufReader::new(file), length, path)
+    }
+}
+
+impl<R: io::Read> Reader<R> {
+    /// Reads a recording of `length` bytes from any input; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn new(mut input: R, length: u64, path: &Path) -> Result<Self, Error> {
+        let path = path.to_owned();
+        let not = |reason| Error::NotARecording {
+            path: path.clone(),
+            reason,
+        };
+        let empty = || Error::Empty {
+            path: path.clone(),
+            bytes: length,
+        };
+        let mut magic = [0; mcap::MAGIC.len()];
+        let known = (length as usize).min(magic.len());
+        input
+            .read_exact(&mut magic[..known])
+            .map_err(|source| Error::Read {
+                path: path.clone(),
+                source,
+            })?;
+        if magic[..known] != mcap::MAGIC[..known] {
+            return Err(not("it does not start as an MCAP file does"));
+        }
+        if known < magic.len() {
+            return Err(empty());
+        }
+        let mut reader = Self {
+            input,
+            path: path.clone(),
+            length,
+            at: known as u64,
+            header: Header {
+                bench: String::new(),
+                seed: 0,
+                epoch: Epoch::new(Timestamp::UNIX_EPOCH),
+                producer: String::new(),
+                bench_file: None,
+            },
+            digest: None,
+            channels: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            queue: VecDeque::new(),
+            read: 0,
+            loss: Loss::default(),
+            done: false,
+        };
+        let Piece::Whole(op::HEADER, _) = reader.piece()? else {
+            return Err(empty());
+        };
+        let Piece::Whole(opcode, body) = reader.piece()? else {
+            return Err(empty());
+        };
+        let Ok(Record::Metadata(start)) = parse_record(opcode, &body) else {
+            return Err(not("its first record is not Twinbench's"));
+        };
+        if start.name != format::START {
+            return Err(not("its first record is not Twinbench's"));
+        }
+        reader.header = header_of(&start.metadata, &path)?;
+        // The bench file and the first entries, so that the caller has the file at once.
+        while reader.queue.is_empty() && !reader.done {
+            reader.advance()?;
+        }
+        Ok(reader)
+    }
+
+    /// What the recording says about its bench.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The digest of the whole stream, as the recorder was given it. Known at the end of a
+    /// finished recording.
+    pub fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
+    }
+
+    /// What was lost so far; all of it once the iterator has ended.
+    pub const fn loss(&self) -> &Loss {
+        &self.loss
+    }
+
+    /// Entries without their wall times, as `first_difference` and `Digest` take them.
+    pub fn entries(self) -> impl Iterator<Item = Result<Entry, Error>> {
+        self.map(|read| read.map(|read| read.entry))
+    }
+
+    fn failed(&mut self, source: io::Error) -> Error {
+        self.done = true;
+        Error::Read {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    /// Reads the next record without trusting its length.
+    fn piece(&mut self) -> Result<Piece, Error> {
+        let left = self.length - self.at;
+        let mut head = [0; 9];
+        if left < head.len() as u64 {
+            let mut rest = Vec::new();
+            let read = self.input.by_ref().take(left).read_to_end(&mut rest);
+            read.map_err(|error| self.failed(error))?;
+            self.at = self.length;
+            return Ok(if left == 0 {
+                Piece::End
+            } else {
+                Piece::Cut(0, rest)
+            });
+        }
+        self.input
+            .read_exact(&mut head)
+            .map_err(|error| self.failed(error))?;
+        let [opcode, length @ ..] = head;
+        let stated = u64::from_le_bytes(length);
+        let left = left - head.len() as u64;
+        let take = stated.min(left);
+        let mut body = Vec::new();
+        let read = self.input.by_ref().take(take).read_to_end(&mut body);
+        let read = read.map_err(|error| self.failed(error))? as u64;
+        self.at += head.len() as u64 + read;
+        if read < stated {
+            // The file may also have become shorter since it was measured.
+            self.at = self.length;
+            return Ok(Piece::Cut(opcode, body));
+        }
+        Ok(Piece::Whole(opcode, body))
+    }
+
+    /// Takes the next record.
+    fn advance(&mut self) -> Result<(), Error> {
+        match self.piece()? {
+            Piece::Cut(opcode, body) => {
+                self.loss.bytes += 9 + body.len() as u64;
+                if opcode == op::CHUNK {
+                    self.take(unpack(&body, true).records);
+                }
+                self.end(None);
+            }
+            Piece::Whole(op::CHUNK, body) => {
+                let chunk = unpack(&body, false);
+                if chunk.whole {
+                    self.take(chunk.records);
+                } else {
+                    self.damaged(&body);
+                }
+            }
+            Piece::Whole(op::ATTACHMENT, body) => match bench_file_of(&body) {
+                Some(file) => self.header.bench_file = Some(file),
+                None => self.damaged(&body),
+            },
+            Piece::Whole(op::METADATA, body) => match parse_record(op::METADATA, &body) {
+                Ok(Record::Metadata(end)) if end.name == format::END => {
+                    self.digest = end.metadata.get("digest").cloned();
+                    let entries = end.metadata.get("entries").and_then(|n| n.parse().ok());
+                    self.end(entries);
+                }
+                Ok(_) => {}
+                Err(_) => self.damaged(&body),
+            },
+            // A recorder that was dropped wrote the index but not its last word.
+            Piece::End | Piece::Whole(op::DATA_END, _) => self.end(None),
+            Piece::Whole(..) => {}
+        }
+        Ok(())
+    }
+
+    fn damaged(&mut self, body: &[u8]) {
+        self.loss.damaged += 1;
+        self.loss.bytes += 9 + body.len() as u64;
+    }
+
+    /// Ends the reading; a finished recording says how many entries it has.
+    fn end(&mut self, entries: Option<u64>) {
+        self.done = true;
+        match entries {
+            Some(entries) => self.loss.messages = entries.saturating_sub(self.read),
+            None => self.loss.unfinished = true,
+        }
+    }
+
+    /// Takes the records of a chunk.
+    fn take(&mut self, records: Vec<(u8, Vec<u8>)>) {
+        for (opcode, data) in records {
+            match parse_record(opcode, &data) {
+                Ok(Record::Channel(channel)) => self.learn(&channel),
+                Ok(Record::Message { header, data }) => self.message(header, &data),
+                _ => {}
+            }
+        }
+    }
+
+    fn learn(&mut self, channel: &mcap::records::Channel) {
+        let fact = |name| channel.metadata.get(name).map(String::as_str);
+        let known = || {
+            Some(Channel {
+                room: room_of_name(fact("room")?)?,
+                kind: fact("kind")?.into(),
+                source: fact("source")?.into(),
+                form: Form::of_name(fact("form")?)?,
+            })
+        };
+        if let Some(known) = known() {
+            self.channels.insert(channel.id, known);
+        }
+    }
+
+    fn message(&mut self, header: MessageHeader, data: &[u8]) {
+        let epoch = self.header.epoch.instant().as_nanosecond();
+        let time = u64::try_from(i128::from(header.log_time) - epoch);
+        let wall = Timestamp::from_nanosecond(i128::from(header.publish_time));
+        let (Some(channel), Ok(time), Ok(wall)) =
+            (self.channels.get(&header.channel_id), time, wall)
+        else {
+            self.loss.damaged += 1;
+            return;
+        };
+        let Some(content) = format::read_message(channel.form, data) else {
+            self.loss.damaged += 1;
+            return;
+        };
+        let key = (Arc::clone(&channel.kind), Arc::clone(&channel.source));
+        let next = self.numbers.entry(key).or_default();
+        // The file has the lower half of the number; it never goes back.
+        let ahead = header.sequence.wrapping_sub(*next as u32);
+        let sequence = next.saturating_add(u64::from(ahead));
+        self.loss.messages += u64::from(ahead);
+        *next = sequence.saturating_add(1);
+        self.read += 1;
+        self.queue.push_back(Read {
+            wall,
+            entry: Entry {
+                time: VirtualTime::from_nanos(time),
+                room: channel.room,
+                kind: Cow::Owned(channel.kind.as_ref().to_owned()),
+                source: Arc::clone(&channel.source),
+                sequence,
+                content,
+            },
+        });
+    }
+}
+
+impl<R: io::Read> Iterator for Reader<R> {
+    type Item = Result<Read, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(read) = self.queue.pop_front() {
+                return Some(Ok(read));
+            }
+            if self.done {
+                return None;
+            }
+            if let Err(error) = self.advance() {
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+/// A sentence for the user; empty losses say so too.
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return f.write_str("complete");
+        }
+        if self.unfinished {
+            f.write_str("not finished: what came after the last event is lost")?;
+        } else {
+            f.write_str("damaged")?;
+        }
+        if self.bytes > 0 {
+            write!(f, ", {} bytes unreadable", self.bytes)?;
+        }
+        if self.messages > 0 {
+            write!(f, ", {} messages missing", self.messages)?;
+        }
+        if self.damaged > 0 {
+            write!(f, ", {} damaged places", self.damaged)?;
+        }
+        Ok(())
+    }
+}
+
+fn header_of(facts: &BTreeMap<String, String>, path: &Path) -> Result<Header, Error> {
+    let not = |reason| Error::NotARecording {
+        path: path.to_owned(),
+        reason,
+    };
+    let fact = |name| facts.get(name).map(String::as_str);
+    let found = fact("format").unwrap_or_default();
+    let version: Result<u32, _> = found.parse();
+    if !version.is_ok_and(|version| (1..=format::FORMAT_VERSION).contains(&version)) {
+        return Err(Error::Version {
+            path: path.to_owned(),
+            found: found.to_owned(),
+        });
+    }
+    let seed = fact("seed").and_then(|seed| seed.parse().ok());
+    let epoch = fact("epoch").and_then(|epoch| epoch.parse().ok());
+    Ok(Header {
+        bench: fact("bench").unwrap_or_default().to_owned(),
+        seed: seed.ok_or_else(|| not("its seed is not a number"))?,
+        epoch: Epoch::new(epoch.ok_or_else(|| not("its epoch is not an instant"))?),
+        producer: fact("producer").unwrap_or_default().to_owned(),
+        bench_file: None,
+    })
+}
+
+/// The attachment of the bench file. Read by hand: the library's parser trusts the body to hold
+/// at least a CRC.
+fn bench_file_of(body: &[u8]) -> Option<BenchFile> {
+    let (_times, rest) = body.split_at_checked(16)?;
+    let (name, rest) = string(rest)?;
+    let (_media_type, rest) = string(rest)?;
+    let (length, rest) = rest.split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (data, crc) = rest.split_at_checked(length)?;
+    if crc.len() != 4 || parse_record(op::ATTACHMENT, body).is_err() {
+        return None;
+    }
+    Some(BenchFile {
+        name: name.to_owned(),
+        text: std::str::from_utf8(data).ok()?.to_owned(),
+    })
+}
+
+fn string(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (text, rest) = rest.split_at_checked(length)?;
+    Some((std::str::from_utf8(text).ok()?, rest))
+}

@@ -1,0 +1,361 @@
+//! Writing entries as MCAP to any stream.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io::{Seek, Write},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use mcap::{
+    Attachment, Compression, McapError, McapResult, WriteOptions, Writer,
+    records::{MessageHeader, Metadata},
+};
+use twinbench_model::{Epoch, Room};
+
+use crate::{
+    Content, Entry, Header,
+    entry::room_name,
+    format::{self, Form},
+};
+
+/// Messages after which the stream is flushed.
+const FLUSH_MESSAGES: u64 = 1_000;
+/// Wall time after which the stream is flushed.
+const FLUSH_AFTER: SignedDuration = SignedDuration::from_millis(250);
+
+/// What a recording keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Whose raw bytes are kept.
+    pub keep_bytes: KeepBytes,
+}
+
+/// Whose raw bytes a recording keeps. They may hold secrets of real boards.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum KeepBytes {
+    /// Of all sources.
+    #[default]
+    All,
+    /// Of all but these sources, for which only the number of bytes is kept.
+    Except(BTreeSet<Arc<str>>),
+}
+
+impl KeepBytes {
+    fn keeps(&self, source: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Except(sources) => !sources.contains(source),
+        }
+    }
+}
+
+/// Why an entry was not written.
+pub(crate) enum Failure {
+    /// The stream refused it.
+    Write(McapError),
+    /// Its time does not fit into MCAP's clock.
+    Time,
+}
+
+impl From<McapError> for Failure {
+    fn from(error: McapError) -> Self {
+        Self::Write(error)
+    }
+}
+
+/// The recorder's part that knows no files.
+pub(crate) struct Stream<W: Write + Seek> {
+    writer: Writer<W>,
+    epoch: i128,
+    options: Options,
+    channels: HashMap<Arc<str>, Vec<Channel>>,
+    buffer: Vec<u8>,
+    entries: u64,
+    unflushed: u64,
+    flushed: Option<Timestamp>,
+}
+
+/// A channel of one source.
+struct Channel {
+    room: Room,
+    kind: Box<str>,
+    form: Form,
+    id: u16,
+}
+
+impl<W: Write + Seek> Stream<W> {
+    /// Starts a recording: its facts and the bench file come first, outside any chunk, so that
+    /// they survive whatever happens later.
+    pub(crate) fn start(out: W, header: &Header, options: Options) -> McapResult<Self> {
+        let mut writer = WriteOptions::new()
+            .profile(format::PROFILE)
+            .library(&header.producer)
+            .compression(Some(Compression::Lz4))
+            // A chunk goes out whole when it is finished: a cut file then has no chunk without
+            // its length.
+            .disable_seeking(true)
+            .create(out)?;
+        let facts = [
+            ("format", format::FORMAT_VERSION.to_string()),
+            ("bench", header.bench.clone()),
+            ("seed", header.seed.to_string()),
+            ("epoch", header.epoch.instant().to_string()),
+            ("producer", header.producer.clone()),
+        ];
+        write_facts(&mut writer, format::START, facts)?;
+        let epoch = header.epoch.instant().as_nanosecond();
+        if let Some(file) = &header.bench_file {
+            let created = u64::try_from(epoch).unwrap_or_default();
+            writer.attach(&Attachment {
+                log_time: created,
+                create_time: created,
+                name: file.name.clone(),
+                media_type: format::BENCH_MEDIA_TYPE.to_owned(),
+                data: file.text.as_bytes().into(),
+            })?;
+        }
+        writer.flush()?;
+        Ok(Self {
+            writer,
+            epoch,
+            options,
+            channels: HashMap::new(),
+            buffer: Vec::new(),
+            entries: 0,
+            unflushed: 0,
+            flushed: None,
+        })
+    }
+
+    /// Entries so far.
+    pub(crate) const fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Writes an entry and flushes when it is time.
+    pub(crate) fn record(&mut self, entry: &Entry, wall: Timestamp) -> Result<(), Failure> {
+        let log_time = u64::try_from(self.epoch + i128::from(entry.time.as_nanos()))
+            .map_err(|_| Failure::Time)?;
+        let publish_time = u64::try_from(wall.as_nanosecond()).map_err(|_| Failure::Time)?;
+        let channel_id = self.channel(entry)?;
+        self.buffer.clear();
+        match &entry.content {
+            Content::Bytes(bytes) if !self.options.keep_bytes.keeps(&entry.source) => {
+                let omitted = Content::Omitted(bytes.len() as u64);
+                format::write_message(&omitted, &mut self.buffer);
+            }
+            content => format::write_message(content, &mut self.buffer),
+        }
+        let header = MessageHeader {
+            channel_id,
+            // The reader restores the upper half from the order of messages.
+            sequence: entry.sequence as u32,
+            log_time,
+            publish_time,
+        };
+        self.writer.write_to_known_channel(&header, &self.buffer)?;
+        self.entries += 1;
+        self.unflushed += 1;
+        self.flush_when_due(wall)?;
+        Ok(())
+    }
+
+    /// Flushes when 250 ms of wall time have gone by, or 1,000 messages.
+    pub(crate) fn flush_when_due(&mut self, wall: Timestamp) -> McapResult<()> {
+        if self.unflushed == 0 {
+            return Ok(());
+        }
+        let since = *self.flushed.get_or_insert(wall);
+        // Absolute, because a wall clock may be set back.
+        if self.unflushed >= FLUSH_MESSAGES || wall.duration_since(since).abs() >= FLUSH_AFTER {
+            self.writer.flush()?;
+            self.unflushed = 0;
+            self.flushed = Some(wall);
+        }
+        Ok(())
+    }
+
+    /// Ends the recording and gives the stream back.
+    pub(crate) fn finish(mut self, digest: &str) -> McapResult<W> {
+        let facts = [
+            ("digest", digest.to_owned()),
+            ("entries", self.entries.to_string()),
+        ];
+        write_facts(&mut self.writer, format::END, facts)?;
+        self.writer.finish()?;
+        Ok(self.writer.into_inner())
+    }
+
+    fn channel(&mut self, entry: &Entry) -> McapResult<u16> {
+        let form = Form::of(&entry.content);
+        let known = self.channels.get(&*entry.source).and_then(|channels| {
+            channels
+                .iter()
+                .find(|c| c.room == entry.room && *c.kind == *entry.kind && c.form == form)
+        });
+        if let Some(channel) = known {
+            return Ok(channel.id);
+        }
+        let name = format!("twinbench.{}", entry.kind);
+        let schema = format::schema(&entry.kind, form);
+        let schema = self
+            .writer
+            .add_schema(&name, "jsonschema", schema.as_bytes())?;
+        let metadata = [
+            ("room", room_name(entry.room)),
+            ("kind", &entry.kind),
+            ("source", &entry.source),
+            ("form", form.name()),
+        ];
+        let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let id = self
+            .writer
+            .add_channel(schema, &entry.channel(), "json", &metadata.into())?;
+        let channels = self.channels.entry(Arc::clone(&entry.source)).or_default();
+        channels.push(Channel {
+            room: entry.room,
+            kind: entry.kind.as_ref().into(),
+            form,
+            id,
+        });
+        Ok(id)
+    }
+}
+
+/// The instant at which a stream's virtual time is zero must be one that MCAP can count from.
+pub(crate) fn epoch_fits(epoch: Epoch) -> bool {
+    u64::try_from(epoch.instant().as_nanosecond()).is_ok()
+}
+
+fn write_facts<W: Write + Seek, const N: usize>(
+    writer: &mut Writer<W>,
+    name: &str,
+    facts: [(&str, String); N],
+) -> McapResult<()> {
+    let facts = facts.map(|(key, value)| (key.to_owned(), value));
+    writer.write_metadata(&Metadata {
+        name: name.to_owned(),
+        metadata: BTreeMap::from(facts),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        cell::RefCell,
+        io::{self, Cursor, SeekFrom},
+        rc::Rc,
+    };
+    use twinbench_model::{Event, VirtualTime};
+
+    /// A disk that is shared with the test and has room for so many bytes.
+    #[derive(Clone)]
+    struct Disk(Rc<RefCell<Cursor<Vec<u8>>>>, usize);
+
+    impl Disk {
+        fn new(room: usize) -> Self {
+            Self(Rc::default(), room)
+        }
+        fn len(&self) -> usize {
+            self.0.borrow().get_ref().len()
+        }
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.len() + bytes.len() > self.1 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.0.borrow_mut().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Disk {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.borrow_mut().seek(to)
+        }
+    }
+
+    fn header() -> Header {
+        Header {
+            bench: "b".into(),
+            seed: 1,
+            epoch: Epoch::new("2026-01-01T00:00:00Z".parse().unwrap()),
+            producer: "test".into(),
+            bench_file: None,
+        }
+    }
+
+    fn entry(n: u64) -> Entry {
+        let time = VirtualTime::from_millis(n);
+        Entry::new(Event::json(time, Room::Hub, "d2c", "a".into(), &n), n)
+    }
+
+    fn wall(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_000 + millis).unwrap()
+    }
+
+    #[test]
+    fn flushes_by_wall_time_and_by_count() {
+        let disk = Disk::new(usize::MAX);
+        let mut stream = Stream::start(disk.clone(), &header(), Options::default())
+            .ok()
+            .unwrap();
+        let mut grew = |n: u64, millis: i64| {
+            let before = disk.len();
+            assert!(stream.record(&entry(n), wall(millis)).is_ok());
+            disk.len() > before
+        };
+        assert!(!grew(0, 0));
+        assert!(!grew(1, 249));
+        assert!(grew(2, 250), "250 ms have gone by");
+        assert!(!grew(3, 260));
+        assert!(grew(4, -5_000), "the wall clock was set back");
+        for n in 0..999 {
+            assert!(!grew(5 + n, -5_000));
+        }
+        assert!(grew(2_000, -5_000), "1,000 messages");
+        assert!(stream.record(&entry(3_000), wall(-5_000)).is_ok());
+        let before = disk.len();
+        assert!(stream.flush_when_due(wall(-4_900)).is_ok());
+        assert_eq!(disk.len(), before);
+        assert!(stream.flush_when_due(wall(-4_700)).is_ok());
+        assert!(disk.len() > before, "due without a new entry");
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_no_panic() {
+        assert!(Stream::start(Disk::new(20), &header(), Options::default()).is_err());
+        let disk = Disk::new(700);
+        let mut stream = Stream::start(disk.clone(), &header(), Options::default())
+            .ok()
+            .unwrap();
+        let failed = (0..10_000).find_map(|n| stream.record(&entry(n), wall(0)).err());
+        assert!(matches!(failed, Some(Failure::Write(McapError::Io(_)))));
+        assert!(stream.record(&entry(10_001), wall(0)).is_err());
+        drop(stream);
+        assert!(disk.len() <= 700);
+    }
+
+    #[test]
+    fn times_outside_the_clock_are_refused() {
+        let mut stream = Stream::start(Disk::new(9_999), &header(), Options::default())
+            .ok()
+            .unwrap();
+        let late = Entry {
+            time: VirtualTime::MAX,
+            ..entry(0)
+        };
+        assert!(matches!(stream.record(&late, wall(0)), Err(Failure::Time)));
+        assert!(stream.record(&entry(0), wall(0)).is_ok());
+        assert!(!epoch_fits(Epoch::new(
+            "1969-12-31T23:59:59Z".parse().unwrap()
+        )));
+        assert!(epoch_fits(header().epoch));
+    }
+}

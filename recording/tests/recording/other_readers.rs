@@ -1,0 +1,54 @@
+//! Another implementation of MCAP reads our files: the Python package `mcap`.
+
+use std::process::Command;
+
+use crate::common::{entries, record};
+use twinbench_recording::Options;
+
+const SCRIPT: &str = r#"
+import json, sys
+from mcap.reader import make_reader
+with open(sys.argv[1], "rb") as file:
+    reader = make_reader(file, validate_crcs=True)
+    summary = reader.get_summary()
+    print(summary.statistics.message_count, reader.get_header().profile)
+    for metadata in reader.iter_metadata():
+        print(metadata.name, metadata.metadata.get("bench") or metadata.metadata["entries"])
+    for attachment in reader.iter_attachments():
+        print(attachment.name, attachment.data.decode().splitlines()[0])
+    for schema, channel, message in reader.iter_messages():
+        assert schema.encoding == "jsonschema" and json.loads(schema.data)["type"] == "object"
+        assert channel.message_encoding == "json"
+        print(channel.topic, message.sequence, message.log_time, message.publish_time, json.loads(message.data))
+"#;
+
+const EXPECTED: &str = r"4 twinbench
+twinbench journey
+twinbench.end 4
+journey.toml version = 1
+uart/dev-1 0 1767225600000000000 1800000000000000000 {'text': 'line 0\r\n'}
+uart/dev-1 1 1767225600000000000 1800000000020000000 {'data': '/wA='}
+d2c/dev-1 0 1767225600000000000 1800000000040000000 {'n': 0, 'temperature': 20.0}
+clock/bench 0 1767225600000000000 1800000000060000000 {'value': 0}
+";
+
+#[test]
+fn the_python_reader_agrees() {
+    let python = |arguments: &[&str]| Command::new("python3").args(arguments).output();
+    let present = python(&["-c", "import mcap"]).is_ok_and(|output| output.status.success());
+    if !present {
+        eprintln!("SKIPPED: the_python_reader_agrees needs python3 with `pip install mcap`");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "in CI a skip is a failure: pip install mcap"
+        );
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("session.mcap");
+    record(&path, &entries(4), Options::default());
+    let output = python(&["-c", SCRIPT, path.to_str().unwrap()]).unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), EXPECTED);
+}
