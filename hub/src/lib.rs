@@ -1,1 +1,45 @@
-//! Placeholder until the room moves in.
+//! The IoT Hub front door: who may connect, what a device may say, and the event log in which
+//! its messages wait for the cloud's functions.
+//!
+//! [`Hub`] decides and does no IO: bytes of connections, messages and `now` come in; bytes to
+//! send, connections to close, [records](twinbench_model::Record) to store and
+//! [events](twinbench_model::Event) for the recorder go out. The caller commits the records of a
+//! step **before** it hands on the outputs, so a PUBACK never leaves before its message is
+//! durable. The same session so serves an emulated modem inside the stepping loop and a real
+//! client on a TCP port, which [`net`] brings in.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`registry`] | device identities, their keys and whether they are enabled |
+//! | [`sas`] | shared access signatures: made, parsed, checked |
+//! | [`mqtt`] | MQTT 3.1.1 sessions: CONNECT rules, topics, filters, property bags |
+//! | [`log`] | the event log in partitions, consumers' checkpoints, retention |
+//! | [`net`] | the edge: a TCP listener on loopback (feature `net`) |
+//!
+//! It runs no user logic, keeps no time of its own and never shows a key or a signature.
+
+mod auth;
+mod connection;
+mod hub;
+mod journal;
+mod key;
+pub mod log;
+pub mod mqtt;
+#[cfg(feature = "net")]
+pub mod net;
+mod options;
+mod output;
+mod redact;
+pub mod registry;
+pub mod sas;
+mod session_store;
+mod stats;
+mod versioned;
+
+pub use auth::AuthError;
+pub use hub::{Hub, PublishError, RestoreError};
+pub use key::{KeyError, SymmetricKey, derive_key};
+pub use options::{Options, OptionsError, Permission, Policy};
+pub use output::{CloseReason, ConnectionId, HubOutput};
+pub use redact::redact;
+pub use stats::Stats;

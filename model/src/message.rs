@@ -23,6 +23,24 @@ pub mod system {
     pub const CONTENT_ENCODING: &str = "content-encoding";
     /// The sender's message id.
     pub const MESSAGE_ID: &str = "message-id";
+    /// Correlates an answer with its question.
+    pub const CORRELATION_ID: &str = "correlation-id";
+    /// Who is behind the message, as the sender says.
+    pub const USER_ID: &str = "user-id";
+    /// When the sender made the message, as it says.
+    pub const CREATION_TIME: &str = "iothub-creation-time-utc";
+    /// After when the message is of no use, as the sender says.
+    pub const EXPIRY_TIME: &str = "absolute-expiry-time";
+    /// The output of a module that the message left by.
+    pub const OUTPUT_NAME: &str = "iothub-outputname";
+    /// The PnP interface that the message belongs to (before components).
+    pub const INTERFACE_ID: &str = "iothub-interface-id";
+    /// The PnP component that sent the message.
+    pub const SUBJECT: &str = "dt-subject";
+    /// The PnP model id that the device announced.
+    pub const DATA_SCHEMA: &str = "dt-dataschema";
+    /// Tells apart two devices that had the same id one after the other.
+    pub const AUTH_GENERATION_ID: &str = "iothub-connection-auth-generation-id";
 }
 
 /// A message as a device sends it: a body and two property bags.

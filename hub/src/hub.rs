@@ -1,0 +1,461 @@
+//! The hub itself: registry, connections and event log under one roof.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use twinbench_model::{DeviceId, Event, EventData, Message, Record, Table, VirtualTime, system};
+
+use crate::{
+    CloseReason, ConnectionId, HubOutput, Options, OptionsError, Stats, SymmetricKey,
+    connection::Connection,
+    journal::{self, ConnectionFacts},
+    log::{AuthScope, CheckpointError, ConsumerError, EventLog, ReadError, TELEMETRY},
+    mqtt::MAX_MESSAGE,
+    registry::{AlreadyExists, DEVICE_PREFIX, DecodeError, Device, Registry, Status},
+    session_store::{SESSION_PREFIX, SessionStore},
+};
+
+/// The application property that marks a will (IoT Hub MQTT guide, "Using the will").
+const WILL_PROPERTY: (&str, &str) = ("iothub-MessageType", "Will");
+
+/// The hub. See the [crate's](crate) first page for the order in which its outputs are to be used.
+#[derive(Debug)]
+pub struct Hub {
+    pub(crate) options: Options,
+    pub(crate) registry: Registry,
+    pub(crate) log: EventLog,
+    pub(crate) sessions: SessionStore,
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    /// Which connection a device has.
+    pub(crate) online: BTreeMap<DeviceId, ConnectionId>,
+    pub(crate) timers: BTreeSet<(VirtualTime, ConnectionId)>,
+    pub(crate) outputs: Vec<HubOutput>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) stats: Stats,
+}
+
+/// A message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// There is no such device.
+    #[error("device {0} is not registered: add it to the hub first")]
+    UnknownDevice(DeviceId),
+    /// The device is disabled.
+    #[error("device {0} is disabled: enable it to publish")]
+    Disabled(DeviceId),
+    /// The message is too large.
+    #[error("the message has {size} bytes with its properties, the limit is {limit}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// Stored records do not make a hub.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The options cannot be.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// A device or session cannot be read.
+    #[error("a record in table {table} cannot be read: {error}")]
+    Record {
+        /// The table's name.
+        table: &'static str,
+        /// Why.
+        error: DecodeError,
+    },
+    /// The event log does not fit together.
+    #[error("the stored event log cannot be used: {0}")]
+    Log(String),
+}
+
+impl Hub {
+    /// A new hub without devices.
+    ///
+    /// # Errors
+    /// When an option cannot be.
+    pub fn new(options: Options) -> Result<Self, OptionsError> {
+        match Self::restore(options, []) {
+            Ok(hub) => Ok(hub),
+            Err(RestoreError::Options(error)) => Err(error),
+            Err(other) => unreachable!("without records nothing else can be wrong: {other}"),
+        }
+    }
+
+    /// A hub as its stored records left it. Records of other rooms' tables are passed over; those
+    /// of one table come in the order of their keys, as a store iterates them. No connection
+    /// survives.
+    ///
+    /// # Errors
+    /// When an option cannot be, a record is damaged or of another version, the event log has
+    /// gaps, or it was written with another number of partitions.
+    pub fn restore(
+        options: Options,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<Self, RestoreError> {
+        options.check()?;
+        let mut hub = Self {
+            registry: Registry::default(),
+            log: EventLog::new(&options),
+            sessions: SessionStore::default(),
+            connections: BTreeMap::new(),
+            online: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            outputs: Vec::new(),
+            records: Vec::new(),
+            events: Vec::new(),
+            stats: Stats::default(),
+            options,
+        };
+        for record in records {
+            if let Some(value) = &record.value {
+                hub.restore_record(record.table, &record.key, value)?;
+            }
+        }
+        let log = hub.log.restored(&mut hub.records);
+        log.map_err(|error| RestoreError::Log(error.to_string()))?;
+        Ok(hub)
+    }
+
+    fn restore_record(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), RestoreError> {
+        let log = |error: crate::log::LogRestoreError| RestoreError::Log(error.to_string());
+        let failed = |error| RestoreError::Record {
+            table: table.name(),
+            error,
+        };
+        match table {
+            Table::HubEvents => self.log.restore_event(key, value).map_err(log),
+            Table::HubCheckpoints => self.log.restore_checkpoint(key, value).map_err(log),
+            Table::HubDevices => match key.split_first() {
+                Some((&DEVICE_PREFIX, id)) => {
+                    let device = Device::from_record(id, value).map_err(failed)?;
+                    let (partitions, epoch) = (self.options.partitions, self.options.epoch);
+                    self.registry.put(device, partitions, epoch);
+                    Ok(())
+                }
+                Some((&SESSION_PREFIX, id)) => self.sessions.restore(id, value).map_err(failed),
+                _ => Err(failed(DecodeError::Damaged("its key is of no kind".into()))),
+            },
+            Table::Bench | Table::Engine | Table::Serverless => Ok(()),
+        }
+    }
+
+    /// The settings.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The identity registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The event log, to read from.
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// Registers a device, enabled.
+    ///
+    /// # Errors
+    /// When there is one of this id.
+    pub fn add_device(
+        &mut self,
+        id: DeviceId,
+        primary: SymmetricKey,
+        secondary: SymmetricKey,
+        now: VirtualTime,
+    ) -> Result<(), AlreadyExists> {
+        if self.registry.get(&id).is_some() {
+            return Err(AlreadyExists(id));
+        }
+        let device = Device {
+            id,
+            primary,
+            secondary,
+            status: Status::Enabled,
+            created: now,
+        };
+        self.records.push(device.to_record());
+        let (partitions, epoch) = (self.options.partitions, self.options.epoch);
+        self.registry.put(device, partitions, epoch);
+        Ok(())
+    }
+
+    /// Enables or disables a device; disabling closes its connection. Tells whether there is
+    /// such a device.
+    pub fn set_status(&mut self, id: &DeviceId, status: Status, now: VirtualTime) -> bool {
+        let Some(device) = self.registry.set_status(id, status) else {
+            return false;
+        };
+        self.records.push(device.to_record());
+        if let (Status::Disabled, Some(&connection)) = (status, self.online.get(id)) {
+            self.close(connection, CloseReason::DeviceDisabled, now);
+        }
+        true
+    }
+
+    /// Whether a device has a connection.
+    pub fn is_connected(&self, id: &DeviceId) -> bool {
+        self.online.contains_key(id)
+    }
+
+    /// Takes a message of a device that has no connection of its own: the bench vouches for the
+    /// identity. System properties that the hub writes replace those of the message.
+    ///
+    /// # Errors
+    /// When the device is not registered or disabled, or the message too large.
+    pub fn publish(
+        &mut self,
+        device: &DeviceId,
+        message: Message,
+        now: VirtualTime,
+    ) -> Result<(u16, u64), PublishError> {
+        let size = message_size(&message);
+        let error = match self.registry.get(device) {
+            None => PublishError::UnknownDevice(device.clone()),
+            Some(known) if known.status == Status::Disabled => {
+                PublishError::Disabled(device.clone())
+            }
+            Some(_) if size > MAX_MESSAGE => PublishError::TooLarge {
+                size,
+                limit: MAX_MESSAGE,
+            },
+            Some(_) => {
+                let position = self.take(device, AuthScope::Device, None, message, now);
+                return position.ok_or_else(|| PublishError::UnknownDevice(device.clone()));
+            }
+        };
+        self.stats.publish_errors += 1;
+        Err(error)
+    }
+
+    /// Puts an admitted message into the log and tells the recorder. `None` when the device is
+    /// not registered.
+    pub(crate) fn take(
+        &mut self,
+        device: &DeviceId,
+        scope: AuthScope,
+        model_id: Option<&str>,
+        mut message: Message,
+        now: VirtualTime,
+    ) -> Option<(u16, u64)> {
+        let entry = self.registry.entry(device)?;
+        let (id, partition) = (entry.device.id.clone(), entry.partition);
+        let mut set = |name: &str, value: &str| {
+            message.system.insert(name.to_owned(), value.to_owned());
+        };
+        set(system::DEVICE_ID, device.as_str());
+        set(system::AUTH_METHOD, scope.auth_method());
+        set(system::AUTH_GENERATION_ID, &entry.generation);
+        set(system::ENQUEUED_TIME, self.log.stamp(now));
+        set(system::MESSAGE_SOURCE, TELEMETRY);
+        if let Some(model_id) = model_id {
+            set(system::DATA_SCHEMA, model_id);
+        }
+        let event = self
+            .log
+            .append(id, partition, message, now, &mut self.records)?;
+        self.stats.messages += 1;
+        self.stats.message_bytes += event.message.body.len() as u64;
+        self.events.push(journal::telemetry(event));
+        Some((partition, event.sequence_number))
+    }
+
+    /// Up to `max` messages of a partition from a position on: [`EventLog::read`].
+    ///
+    /// # Errors
+    /// When there is no such partition, or when the messages are in the store only.
+    pub fn read(
+        &self,
+        partition: u16,
+        from: u64,
+        max: usize,
+    ) -> Result<impl Iterator<Item = &EventData>, ReadError> {
+        self.log.read(partition, from, max)
+    }
+
+    /// Adds a consumer group, which reads from the oldest message that is kept; does nothing when
+    /// it is there.
+    ///
+    /// # Errors
+    /// When the name cannot be or there are too many.
+    pub fn add_consumer(&mut self, group: &str) -> Result<(), ConsumerError> {
+        self.log.add_consumer(group, &mut self.records)
+    }
+
+    /// Sets the next position that a group reads in a partition.
+    ///
+    /// # Errors
+    /// When there is no such group or partition, or the position lies beyond the log's end.
+    pub fn set_checkpoint(
+        &mut self,
+        group: &str,
+        partition: u16,
+        position: u64,
+    ) -> Result<(), CheckpointError> {
+        self.log
+            .set_checkpoint(group, partition, position, &mut self.records)
+    }
+
+    /// A connection was opened. Should its number be in use, the older one counts as lost.
+    pub fn open(&mut self, id: ConnectionId, peer: &str, now: VirtualTime) {
+        self.disconnected(id, now);
+        let connection = Connection::new(peer, now);
+        self.timers.insert((connection.timer, id));
+        self.connections.insert(id, connection);
+        self.stats.connections_opened += 1;
+    }
+
+    /// A connection broke or was closed by the other side. Unknown numbers are passed over, so it
+    /// does no harm after the hub itself closed.
+    pub fn disconnected(&mut self, id: ConnectionId, now: VirtualTime) {
+        self.end(id, &CloseReason::ConnectionLost, now);
+    }
+
+    /// Closes a connection.
+    pub(crate) fn close(&mut self, id: ConnectionId, reason: CloseReason, now: VirtualTime) {
+        if self.end(id, &reason, now) {
+            self.outputs.push(HubOutput::Close {
+                connection: id,
+                reason,
+            });
+        }
+    }
+
+    /// Forgets a connection, tells the recorder, and takes its will when it ends unasked.
+    fn end(&mut self, id: ConnectionId, reason: &CloseReason, now: VirtualTime) -> bool {
+        let Some(connection) = self.connections.remove(&id) else {
+            return false;
+        };
+        self.timers.remove(&(connection.timer, id));
+        self.count(reason);
+        let peer: &str = &connection.peer;
+        let Some(session) = connection.session else {
+            // A refusal has told its own, better event.
+            if !matches!(reason, CloseReason::Refused { .. }) {
+                let reason = reason.to_string();
+                let facts = ConnectionFacts::Dropped { peer, reason };
+                let event = journal::connection(now, Arc::from("unknown"), &facts);
+                self.events.push(event);
+            }
+            return true;
+        };
+        self.online.remove(&session.device);
+        let clean = *reason == CloseReason::ClientDisconnected;
+        let facts = ConnectionFacts::Disconnected {
+            peer,
+            clean,
+            reason: reason.to_string(),
+        };
+        let source = session.device.shared();
+        self.events.push(journal::connection(now, source, &facts));
+        let unwanted = clean || *reason == CloseReason::DeviceDisabled;
+        if let Some(mut will) = session.will.filter(|_| !unwanted) {
+            let (name, value) = WILL_PROPERTY;
+            will.properties.insert(name.to_owned(), value.to_owned());
+            let model_id = session.model_id.as_deref();
+            self.take(&session.device, session.scope, model_id, will, now);
+            self.stats.wills += 1;
+        }
+        true
+    }
+
+    fn count(&mut self, reason: &CloseReason) {
+        let counter = match reason {
+            CloseReason::Refused { .. } => &mut self.stats.connects_refused,
+            CloseReason::ReplacedByNewConnection => &mut self.stats.connections_replaced,
+            CloseReason::Malformed(_)
+            | CloseReason::ProtocolViolation(_)
+            | CloseReason::Qos2
+            | CloseReason::Topic(_)
+            | CloseReason::PropertyBag(_)
+            | CloseReason::TooLarge { .. } => &mut self.stats.protocol_errors,
+            CloseReason::ClientDisconnected
+            | CloseReason::ConnectionLost
+            | CloseReason::ConnectTimeout
+            | CloseReason::KeepAliveTimeout
+            | CloseReason::TokenExpired
+            | CloseReason::DeviceDisabled => return,
+        };
+        *counter += 1;
+    }
+
+    /// When [`Hub::tick`] is to be called next, at the latest.
+    pub fn next_timer(&self) -> Option<VirtualTime> {
+        let connections = self.timers.first().map(|&(time, _)| time);
+        [connections, self.log.next_timer()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due: closes silent and expired connections, ends the retention of messages.
+    pub fn tick(&mut self, now: VirtualTime) {
+        while let Some(&(time, id)) = self.timers.first() {
+            if time > now {
+                break;
+            }
+            self.timers.pop_first();
+            let Some(connection) = self.connections.get_mut(&id) else {
+                continue;
+            };
+            let (deadline, reason) = connection.deadline();
+            if deadline <= now {
+                self.close(id, reason, now);
+            } else {
+                connection.timer = deadline;
+                self.timers.insert((deadline, id));
+            }
+        }
+        self.log.tick(now, &mut self.records);
+    }
+
+    /// Moves what is to be done on connections to `out`, in order.
+    pub fn drain_outputs(&mut self, out: &mut Vec<HubOutput>) {
+        out.append(&mut self.outputs);
+    }
+
+    /// Moves what is to be stored to `out`, in order; to be committed together, and before the
+    /// outputs of the same step are done.
+    pub fn drain_records(&mut self, out: &mut Vec<Record>) {
+        out.append(&mut self.records);
+    }
+
+    /// Moves what happened to `out`, in order.
+    pub fn drain_events(&mut self, out: &mut Vec<Event>) {
+        out.append(&mut self.events);
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections_open: self.connections.len() as u64,
+            devices_connected: self.online.len() as u64,
+            log_in_memory: self.log.in_memory() as u64,
+            devices_registered: self.registry.len() as u64,
+            ..self.stats
+        }
+    }
+}
+
+/// What counts towards [`MAX_MESSAGE`]: the body, the values of the system properties, names and
+/// values of the application's.
+pub(crate) fn message_size(message: &Message) -> usize {
+    let system: usize = message.system.values().map(String::len).sum();
+    let own: usize = message
+        .properties
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    message.body.len() + system + own
+}

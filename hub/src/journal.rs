@@ -1,0 +1,187 @@
+//! What the recorder is told.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use twinbench_model::{Event, EventData, Room, VirtualTime};
+
+/// Deepest JSON that readers of the recording must follow (serde_json's own limit is 128, and the
+/// event adds a level).
+const MAX_DEPTH: usize = 100;
+
+/// Facts of a `d2c` event.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Telemetry<'a> {
+    partition: u16,
+    sequence: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    system: &'a BTreeMap<String, String>,
+    properties: &'a BTreeMap<String, String>,
+}
+
+/// A message was taken: its body as it is when it is JSON, else in base64.
+pub(crate) fn telemetry(event: &EventData) -> Event {
+    let text = std::str::from_utf8(&event.message.body).unwrap_or_default();
+    let text = one_line(text);
+    let body = json(&text);
+    let body_base64 = match body {
+        Some(_) => None,
+        None => Some(STANDARD.encode(&event.message.body)),
+    };
+    let facts = Telemetry {
+        partition: event.partition,
+        sequence: event.sequence_number,
+        body,
+        body_base64,
+        system: &event.message.system,
+        properties: &event.message.properties,
+    };
+    let source = event.device.shared();
+    Event::json(event.enqueued, Room::Hub, "d2c", source, &facts)
+}
+
+fn json(text: &str) -> Option<&RawValue> {
+    let openers = text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
+    if openers.take(MAX_DEPTH + 1).count() > MAX_DEPTH && depth(text) > MAX_DEPTH {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
+/// How deep brackets nest outside of strings.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// JSON on one line: a line break can only be white space between its tokens.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(['\n', '\r']) {
+        Cow::Owned(text.replace(['\n', '\r'], " "))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Facts of a `connection` event; never a token or a key.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+#[serde(rename_all_fields = "camelCase")]
+pub(crate) enum ConnectionFacts<'a> {
+    Connected {
+        peer: &'a str,
+        /// `device` or `hub`: whose key signed the token.
+        authentication: crate::log::AuthScope,
+        clean_session: bool,
+        session_present: bool,
+        keep_alive_seconds: u16,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        model_id: Option<&'a str>,
+        will: bool,
+    },
+    Refused {
+        peer: &'a str,
+        code: u8,
+        /// The client id as it was given, shortened.
+        claimed: &'a str,
+        reason: &'a str,
+    },
+    Disconnected {
+        peer: &'a str,
+        /// Whether the client said DISCONNECT.
+        clean: bool,
+        reason: String,
+    },
+    /// A connection ended before CONNECT was answered.
+    Dropped { peer: &'a str, reason: String },
+    SubscriptionsRefused {
+        count: usize,
+        /// The first of them, shortened.
+        first: String,
+    },
+}
+
+pub(crate) fn connection(now: VirtualTime, source: Arc<str>, facts: &ConnectionFacts<'_>) -> Event {
+    Event::json(now, Room::Hub, "connection", source, facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use twinbench_model::{DeviceId, Message, Payload};
+
+    fn facts(body: impl Into<Vec<u8>>) -> Value {
+        let event = telemetry(&EventData {
+            device: DeviceId::new("d").unwrap(),
+            partition: 3,
+            sequence_number: 9,
+            enqueued: VirtualTime::ZERO,
+            message: Message {
+                body: body.into().into(),
+                ..Message::default()
+            },
+        });
+        assert_eq!(event.channel(), "d2c/d");
+        match event.payload {
+            Payload::Json(text) => {
+                assert!(!text.contains('\n'));
+                serde_json::from_str(&text).unwrap()
+            }
+            Payload::Bytes(_) => panic!("not JSON"),
+        }
+    }
+
+    #[test]
+    fn json_bodies_stay_json() {
+        let check =
+            |body: &str, expected: Value| assert_eq!(facts(body)["body"], expected, "{body}");
+        check(r#"{"t":21.5}"#, json!({"t": 21.5}));
+        check("{\r\n \"a\": \"x\\ny\"\n}\n", json!({"a": "x\ny"}));
+        check("7", json!(7));
+        check(&format!("\"{}\"", "[".repeat(500)), json!("[".repeat(500)));
+        assert_eq!(facts("1")["partition"], 3);
+        assert_eq!(facts("1")["sequence"], 9);
+    }
+
+    #[test]
+    fn other_bodies_become_base64() {
+        for body in [
+            &b""[..],
+            b"hello",
+            b"{",
+            b"\xff\xfe",
+            "[".repeat(500).as_bytes(),
+        ] {
+            assert_eq!(facts(body)["bodyBase64"], STANDARD.encode(body));
+            assert_eq!(facts(body)["body"], Value::Null);
+        }
+        let deep = format!("{}{}", "[".repeat(120), "]".repeat(120));
+        assert!(facts(deep)["bodyBase64"].is_string());
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_makes_a_readable_event(body in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = facts(body);
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! What the hub does with a client's packets.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mqtt_proto::{
+    Pid, QoS, QosPid,
+    v3::{Connack, Connect, ConnectReturnCode, LastWill, Packet, Publish},
+    v3::{Suback, Subscribe, SubscribeReturnCode, Unsubscribe},
+};
+use twinbench_model::{DeviceId, Message, VirtualTime};
+
+use super::{
+    Granted, MAX_MESSAGE, PropertyBag, Publication, Session, Subscription, Subscriptions, Username,
+    codec::{CodecError, Decoder, encode},
+    session::silence,
+};
+use crate::{
+    AuthError, CloseReason, ConnectionId, Hub, HubOutput, auth,
+    hub::message_size,
+    journal::{self, ConnectionFacts},
+    output::shown,
+};
+
+/// Most filters in one SUBSCRIBE or UNSUBSCRIBE. A device has four to ask for; the cloud allows
+/// 50 subscriptions (IoT Hub quotas).
+const MAX_FILTERS: usize = 50;
+
+/// Why a CONNECT is refused: the return code and the text for the recorder.
+struct Refusal {
+    code: ConnectReturnCode,
+    reason: String,
+}
+
+fn refuse(code: ConnectReturnCode, reason: impl ToString) -> Refusal {
+    Refusal {
+        code,
+        reason: shown(&reason.to_string()),
+    }
+}
+
+impl Hub {
+    /// Bytes came in on a connection. They may hold any part of any number of packets. Bytes of a
+    /// connection that the hub has closed are passed over.
+    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: VirtualTime) {
+        for chunk in bytes.chunks(Decoder::CHUNK) {
+            let Some(connection) = self.connections.get_mut(&id) else {
+                return;
+            };
+            connection.decoder.feed(chunk);
+            // A handled packet may have closed the connection, so it is looked up again.
+            while let Some(connection) = self.connections.get_mut(&id) {
+                match connection.decoder.next() {
+                    Ok(None) => break,
+                    Ok(Some(packet)) => {
+                        connection.heard = now;
+                        if let Err(reason) = self.handle(id, packet, now) {
+                            self.close(id, reason, now);
+                        }
+                    }
+                    Err(error) => self.undecodable(id, error, now),
+                }
+            }
+        }
+    }
+
+    fn undecodable(&mut self, id: ConnectionId, error: CodecError, now: VirtualTime) {
+        let admitted = self
+            .connections
+            .get(&id)
+            .is_some_and(|connection| connection.session.is_some());
+        match error {
+            CodecError::Protocol if admitted => {
+                self.close(id, CloseReason::ProtocolViolation("a second CONNECT"), now);
+            }
+            CodecError::Protocol => {
+                let refusal = refuse(
+                    ConnectReturnCode::UnacceptableProtocolVersion,
+                    "only MQTT 3.1.1 is spoken here",
+                );
+                self.refused(id, "", refusal, now);
+            }
+            CodecError::Malformed(what) => self.close(id, CloseReason::Malformed(what), now),
+            CodecError::TooLarge { size, limit } => {
+                self.close(id, CloseReason::TooLarge { size, limit }, now);
+            }
+        }
+    }
+
+    fn handle(
+        &mut self,
+        id: ConnectionId,
+        packet: Packet,
+        now: VirtualTime,
+    ) -> Result<(), CloseReason> {
+        let violation = |what| Err(CloseReason::ProtocolViolation(what));
+        let connection = self.connections.get(&id);
+        let admitted = connection.is_some_and(|connection| connection.session.is_some());
+        match (packet, admitted) {
+            (Packet::Connect(connect), false) => {
+                self.connect(id, connect, now);
+                Ok(())
+            }
+            (Packet::Connect(_), true) => violation("a second CONNECT"),
+            (_, false) => violation("the first packet is not CONNECT"),
+            (Packet::Publish(publish), true) => self.published(id, publish, now),
+            (Packet::Subscribe(subscribe), true) => self.subscribed(id, &subscribe, now),
+            (Packet::Unsubscribe(unsubscribe), true) => self.unsubscribed(id, &unsubscribe),
+            (Packet::Pingreq, true) => {
+                self.send(id, &Packet::Pingresp);
+                Ok(())
+            }
+            (Packet::Disconnect, true) => Err(CloseReason::ClientDisconnected),
+            // Late acknowledgements of a former session are harmless.
+            (Packet::Puback(_), true) => Ok(()),
+            (Packet::Pubrec(_) | Packet::Pubrel(_) | Packet::Pubcomp(_), true) => {
+                Err(CloseReason::Qos2)
+            }
+            (
+                Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp,
+                true,
+            ) => violation("a packet that only servers send"),
+        }
+    }
+
+    fn connect(&mut self, id: ConnectionId, connect: Connect, now: VirtualTime) {
+        let client_id = Arc::clone(&connect.client_id);
+        let keep_alive = connect.keep_alive;
+        let mut session = match self.admit(connect, now) {
+            Ok(session) => session,
+            Err(refusal) => return self.refused(id, &client_id, refusal, now),
+        };
+        if let Some(&older) = self.online.get(&session.device) {
+            self.close(older, CloseReason::ReplacedByNewConnection, now);
+        }
+        let kept = self.sessions.get(&session.device).cloned();
+        let session_present = kept.is_some() && !session.clean;
+        if session.clean {
+            self.sessions.remove(&session.device, &mut self.records);
+        } else {
+            session.subscriptions = kept.unwrap_or_default();
+            let Session {
+                device,
+                subscriptions,
+                ..
+            } = &session;
+            self.sessions.put(device, subscriptions, &mut self.records);
+        }
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let device = session.device.clone();
+        let facts = ConnectionFacts::Connected {
+            peer: &connection.peer,
+            authentication: session.scope,
+            clean_session: session.clean,
+            session_present,
+            keep_alive_seconds: keep_alive,
+            model_id: session.model_id.as_deref(),
+            will: session.will.is_some(),
+        };
+        let event = journal::connection(now, device.shared(), &facts);
+        connection.session = Some(Box::new(session));
+        self.timers.remove(&(connection.timer, id));
+        connection.timer = connection.deadline().0;
+        self.timers.insert((connection.timer, id));
+        self.events.push(event);
+        self.online.insert(device, id);
+        self.stats.connects_admitted += 1;
+        let connack = Connack::new(session_present, ConnectReturnCode::Accepted);
+        self.send(id, &Packet::Connack(connack));
+    }
+
+    /// Checks a CONNECT and makes its session, subscriptions not yet restored.
+    fn admit(&self, connect: Connect, now: VirtualTime) -> Result<Session, Refusal> {
+        use ConnectReturnCode as Code;
+        let device = DeviceId::new(&connect.client_id)
+            .map_err(|error| refuse(Code::IdentifierRejected, error))?;
+        let username = connect
+            .username
+            .ok_or_else(|| refuse(Code::BadUserNameOrPassword, "there is no user name"))?;
+        let username = Username::parse(&username, &device).map_err(|error| {
+            let code = match error {
+                super::UsernameError::OtherClient(_) => Code::IdentifierRejected,
+                _ => Code::BadUserNameOrPassword,
+            };
+            refuse(code, error)
+        })?;
+        if !self.options.is_host(&username.host) {
+            let reason = format!("{:?} is none of this hub's names", username.host);
+            return Err(refuse(Code::NotAuthorized, reason));
+        }
+        let password = connect
+            .password
+            .ok_or_else(|| refuse(Code::BadUserNameOrPassword, "there is no password"))?;
+        let password = std::str::from_utf8(&password)
+            .map_err(|_| refuse(Code::BadUserNameOrPassword, "the password is not UTF-8"))?;
+        let admission = auth::authenticate(&self.options, &self.registry, &device, password, now)
+            .map_err(|error| {
+            let code = match error {
+                AuthError::Token(_) => Code::BadUserNameOrPassword,
+                _ => Code::NotAuthorized,
+            };
+            refuse(code, error)
+        })?;
+        let will = connect.last_will.map(|will| will_message(will, &device));
+        let will = will
+            .transpose()
+            .map_err(|reason| refuse(Code::NotAuthorized, format!("the will: {reason}")))?;
+        Ok(Session {
+            device,
+            scope: admission.scope,
+            until: admission.until,
+            silence: silence(connect.keep_alive),
+            model_id: username.model_id.map(Arc::from),
+            will,
+            clean: connect.clean_session,
+            subscriptions: Subscriptions::new(),
+        })
+    }
+
+    fn refused(&mut self, id: ConnectionId, claimed: &str, refusal: Refusal, now: VirtualTime) {
+        let Some(connection) = self.connections.get(&id) else {
+            return;
+        };
+        // Only registered devices get a channel of their own in the recording.
+        let known = DeviceId::new(claimed)
+            .ok()
+            .filter(|device| self.registry.get(device).is_some());
+        let source = known.map_or_else(|| Arc::from("unknown"), |device| device.shared());
+        let code = refusal.code as u8;
+        let facts = ConnectionFacts::Refused {
+            peer: &connection.peer,
+            code,
+            claimed: &shown(claimed),
+            reason: &refusal.reason,
+        };
+        self.events.push(journal::connection(now, source, &facts));
+        self.send(id, &Packet::Connack(Connack::new(false, refusal.code)));
+        let reason = CloseReason::Refused {
+            code,
+            reason: refusal.reason,
+        };
+        self.close(id, reason, now);
+    }
+
+    fn published(
+        &mut self,
+        id: ConnectionId,
+        publish: Publish,
+        now: VirtualTime,
+    ) -> Result<(), CloseReason> {
+        let Some(session) = self.session(id) else {
+            return Ok(());
+        };
+        let Publish {
+            qos_pid,
+            retain,
+            topic_name,
+            payload,
+            ..
+        } = publish;
+        let acknowledge = match qos_pid {
+            QosPid::Level0 => None,
+            QosPid::Level1(pid) => Some(pid),
+            QosPid::Level2(_) => return Err(CloseReason::Qos2),
+        };
+        let (device, scope) = (session.device.clone(), session.scope);
+        let model_id = session.model_id.clone();
+        let message = telemetry(&topic_name, &device, payload, retain)?;
+        self.take(&device, scope, model_id.as_deref(), message, now);
+        if let Some(pid) = acknowledge {
+            self.send(id, &Packet::Puback(pid));
+        }
+        Ok(())
+    }
+
+    fn subscribed(
+        &mut self,
+        id: ConnectionId,
+        subscribe: &Subscribe,
+        now: VirtualTime,
+    ) -> Result<(), CloseReason> {
+        if subscribe.topics.len() > MAX_FILTERS {
+            return Err(CloseReason::ProtocolViolation("more than 50 filters"));
+        }
+        let Some(session) = self.session(id) else {
+            return Ok(());
+        };
+        let device = session.device.clone();
+        let mut codes = Vec::with_capacity(subscribe.topics.len());
+        let mut refused = Vec::new();
+        let mut granted = Vec::new();
+        for (filter, qos) in &subscribe.topics {
+            match Subscription::parse(filter, &device) {
+                Some(subscription) => {
+                    let (code, level) = match qos {
+                        QoS::Level0 => (SubscribeReturnCode::MaxLevel0, Granted::Qos0),
+                        QoS::Level1 | QoS::Level2 => {
+                            (SubscribeReturnCode::MaxLevel1, Granted::Qos1)
+                        }
+                    };
+                    codes.push(code);
+                    granted.push((subscription, level));
+                }
+                None => {
+                    codes.push(SubscribeReturnCode::Failure);
+                    refused.push(filter);
+                }
+            }
+        }
+        self.stats.subscriptions_granted += granted.len() as u64;
+        self.stats.subscriptions_refused += refused.len() as u64;
+        if let Some(first) = refused.first() {
+            let facts = ConnectionFacts::SubscriptionsRefused {
+                count: refused.len(),
+                first: shown(first),
+            };
+            let event = journal::connection(now, device.shared(), &facts);
+            self.events.push(event);
+        }
+        self.change_subscriptions(id, |subscriptions| subscriptions.extend(granted));
+        self.send(id, &Packet::Suback(Suback::new(subscribe.pid, codes)));
+        Ok(())
+    }
+
+    fn unsubscribed(
+        &mut self,
+        id: ConnectionId,
+        unsubscribe: &Unsubscribe,
+    ) -> Result<(), CloseReason> {
+        if unsubscribe.topics.len() > MAX_FILTERS {
+            return Err(CloseReason::ProtocolViolation("more than 50 filters"));
+        }
+        let Some(session) = self.session(id) else {
+            return Ok(());
+        };
+        let device = session.device.clone();
+        let parse = |filter: &mqtt_proto::TopicFilter| Subscription::parse(filter, &device);
+        let gone: Vec<_> = unsubscribe.topics.iter().filter_map(parse).collect();
+        self.change_subscriptions(id, |subscriptions| {
+            subscriptions.retain(|subscription, _| !gone.contains(subscription));
+        });
+        let pid: Pid = unsubscribe.pid;
+        self.send(id, &Packet::Unsuback(pid));
+        Ok(())
+    }
+
+    /// Changes a session's subscriptions, and those that are kept for the device.
+    fn change_subscriptions(&mut self, id: ConnectionId, change: impl FnOnce(&mut Subscriptions)) {
+        let connection = self.connections.get_mut(&id);
+        let Some(session) = connection.and_then(|connection| connection.session.as_mut()) else {
+            return;
+        };
+        change(&mut session.subscriptions);
+        if !session.clean {
+            self.sessions
+                .put(&session.device, &session.subscriptions, &mut self.records);
+        }
+    }
+
+    fn session(&self, id: ConnectionId) -> Option<&Session> {
+        self.connections.get(&id)?.session.as_deref()
+    }
+
+    fn send(&mut self, connection: ConnectionId, packet: &Packet) {
+        let bytes = encode(packet);
+        self.outputs.push(HubOutput::Send { connection, bytes });
+    }
+}
+
+/// The message of a PUBLISH or a will, if the device may send it.
+fn telemetry(
+    topic: &str,
+    device: &DeviceId,
+    body: Bytes,
+    retain: bool,
+) -> Result<Message, CloseReason> {
+    let publication = Publication::parse(topic, device);
+    let Publication::Telemetry { bag } =
+        publication.map_err(|_| CloseReason::Topic(shown(topic)))?;
+    let PropertyBag {
+        system,
+        mut properties,
+    } = PropertyBag::parse(bag).map_err(|error| CloseReason::PropertyBag(error.to_string()))?;
+    if retain {
+        // Retained messages do not exist; the flag is passed on.
+        properties.insert("mqtt-retain".to_owned(), "true".to_owned());
+    }
+    let message = Message {
+        body,
+        system,
+        properties,
+    };
+    match message_size(&message) {
+        size if size > MAX_MESSAGE => Err(CloseReason::TooLarge {
+            size,
+            limit: MAX_MESSAGE,
+        }),
+        _ => Ok(message),
+    }
+}
+
+fn will_message(will: LastWill, device: &DeviceId) -> Result<Message, CloseReason> {
+    if will.qos == QoS::Level2 {
+        return Err(CloseReason::Qos2);
+    }
+    telemetry(&will.topic_name, device, will.message, will.retain)
+}

@@ -1,0 +1,64 @@
+//! Whatever bytes come, the hub stands, and holds little.
+
+mod common;
+
+use common::{Rig, connect, qos1};
+use mqtt_proto::v3::Packet;
+use proptest::prelude::*;
+
+fn valid() -> Vec<u8> {
+    let encode = |packet: Packet| packet.encode().unwrap().as_ref().to_vec();
+    [
+        encode(connect("dev1").into()),
+        encode(qos1("devices/dev1/messages/events/a=b", 1, "{}").into()),
+        encode(common::subscribe(2, &[("$iothub/twin/res/#", mqtt_proto::QoS::Level1)]).into()),
+        encode(Packet::Pingreq),
+        encode(qos1("devices/dev1/messages/events/", 3, "[1,2]").into()),
+        encode(Packet::Disconnect),
+    ]
+    .concat()
+}
+
+proptest! {
+    #[test]
+    fn noise_after_connect(noise in prop::collection::vec(any::<u8>(), 0..600), cut in 1usize..64) {
+        let mut rig = Rig::new();
+        rig.add("dev1");
+        rig.online(1, "dev1");
+        for piece in noise.chunks(cut) {
+            rig.bytes(1, piece);
+        }
+        rig.tick(10_000);
+        prop_assert_eq!(rig.hub.stats().connections_open, 0);
+        prop_assert!(rig.closed.contains_key(&1));
+    }
+
+    #[test]
+    fn a_damaged_conversation(at in any::<prop::sample::Index>(), to in any::<u8>(), cut in 1usize..64) {
+        let mut bytes = valid();
+        let at = at.index(bytes.len());
+        bytes[at] = to;
+        let mut rig = Rig::new();
+        rig.add("dev1");
+        rig.open(1);
+        for piece in bytes.chunks(cut) {
+            rig.bytes(1, piece);
+        }
+        rig.tick(10_000);
+        prop_assert_eq!(rig.hub.stats().connections_open, 0);
+    }
+
+    #[test]
+    fn any_cutting_gives_the_same(cut in 1usize..200) {
+        let run = |cut: usize| {
+            let mut rig = Rig::new();
+            rig.add("dev1");
+            rig.open(1);
+            for piece in valid().chunks(cut) {
+                rig.bytes(1, piece);
+            }
+            (rig.sent(1), rig.messages(), rig.events, rig.store)
+        };
+        prop_assert_eq!(run(cut), run(usize::MAX));
+    }
+}
