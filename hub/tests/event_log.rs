@@ -1,5 +1,7 @@
 //! The event log over restarts, retention and slow consumers.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+#[expect(dead_code, reason = "every test file uses its own part")]
 mod common;
 
 use common::{Rig, at, epoch, id, records};

@@ -1,5 +1,7 @@
 //! Whatever bytes come, the hub stands, and holds little.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+#[expect(dead_code, reason = "every test file uses its own part")]
 mod common;
 
 use common::{Rig, connect, qos1};

@@ -1,5 +1,7 @@
 //! One connection per device, and sessions that outlive it.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+#[expect(dead_code, reason = "every test file uses its own part")]
 mod common;
 
 use common::{Rig, connect, id, subscribe};

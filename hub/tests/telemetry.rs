@@ -1,5 +1,7 @@
 //! Messages from devices to the cloud: what is taken, how it is acknowledged, what is refused.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+#[expect(dead_code, reason = "every test file uses its own part")]
 mod common;
 
 use common::{Rig, at, id, qos1};

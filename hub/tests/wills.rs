@@ -1,5 +1,7 @@
 //! Wills: what a device leaves when its connection ends without DISCONNECT.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+#[expect(dead_code, reason = "every test file uses its own part")]
 mod common;
 
 use common::{Rig, connect, will};

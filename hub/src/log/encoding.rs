@@ -14,6 +14,7 @@ pub(crate) const TELEMETRY: &str = "Telemetry";
 
 /// Whose key let a device in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AuthScope {
     /// The device's own.
     Device,

@@ -237,6 +237,22 @@ mod tests {
         assert!(decoder.held() <= KEEP_CAPACITY);
     }
 
+    #[test]
+    fn an_announced_packet_holds_no_more_than_its_length() {
+        let mut decoder = Decoder::default();
+        let remaining = MAX_REMAINING as u32;
+        let length = [0, 7, 14].map(|shift| (remaining >> shift) as u8 & 0x7f);
+        decoder.feed(&[0x30, length[0] | 0x80, length[1] | 0x80, length[2]]);
+        let mut fed = 4;
+        while decoder.next() == Ok(None) {
+            assert!(fed <= MAX_REMAINING + 4, "it should be complete");
+            decoder.feed(&[0; 1_000]);
+            fed += 1_000;
+        }
+        assert!(fed < MAX_REMAINING + 1_004);
+        assert!(decoder.held() < 2 * (MAX_REMAINING + Decoder::CHUNK));
+    }
+
     proptest! {
         #[test]
         fn packets_survive_any_cutting(payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..5),

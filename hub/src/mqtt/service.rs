@@ -32,11 +32,9 @@ struct Refusal {
     reason: String,
 }
 
-fn refuse(code: ConnectReturnCode, reason: impl ToString) -> Refusal {
-    Refusal {
-        code,
-        reason: shown(&reason.to_string()),
-    }
+fn refuse(code: ConnectReturnCode, reason: impl Into<String>) -> Refusal {
+    let reason = shown(&reason.into());
+    Refusal { code, reason }
 }
 
 impl Hub {
@@ -175,7 +173,7 @@ impl Hub {
     fn admit(&self, connect: Connect, now: VirtualTime) -> Result<Session, Refusal> {
         use ConnectReturnCode as Code;
         let device = DeviceId::new(&connect.client_id)
-            .map_err(|error| refuse(Code::IdentifierRejected, error))?;
+            .map_err(|error| refuse(Code::IdentifierRejected, error.to_string()))?;
         let username = connect
             .username
             .ok_or_else(|| refuse(Code::BadUserNameOrPassword, "there is no user name"))?;
@@ -184,7 +182,7 @@ impl Hub {
                 super::UsernameError::OtherClient(_) => Code::IdentifierRejected,
                 _ => Code::BadUserNameOrPassword,
             };
-            refuse(code, error)
+            refuse(code, error.to_string())
         })?;
         if !self.options.is_host(&username.host) {
             let reason = format!("{:?} is none of this hub's names", username.host);
@@ -201,7 +199,7 @@ impl Hub {
                 AuthError::Token(_) => Code::BadUserNameOrPassword,
                 _ => Code::NotAuthorized,
             };
-            refuse(code, error)
+            refuse(code, error.to_string())
         })?;
         let will = connect.last_will.map(|will| will_message(will, &device));
         let will = will
@@ -292,22 +290,17 @@ impl Hub {
         let mut refused = Vec::new();
         let mut granted = Vec::new();
         for (filter, qos) in &subscribe.topics {
-            match Subscription::parse(filter, &device) {
-                Some(subscription) => {
-                    let (code, level) = match qos {
-                        QoS::Level0 => (SubscribeReturnCode::MaxLevel0, Granted::Qos0),
-                        QoS::Level1 | QoS::Level2 => {
-                            (SubscribeReturnCode::MaxLevel1, Granted::Qos1)
-                        }
-                    };
-                    codes.push(code);
-                    granted.push((subscription, level));
-                }
-                None => {
-                    codes.push(SubscribeReturnCode::Failure);
-                    refused.push(filter);
-                }
-            }
+            let Some(subscription) = Subscription::parse(filter, &device) else {
+                codes.push(SubscribeReturnCode::Failure);
+                refused.push(filter);
+                continue;
+            };
+            let (code, level) = match qos {
+                QoS::Level0 => (SubscribeReturnCode::MaxLevel0, Granted::Qos0),
+                QoS::Level1 | QoS::Level2 => (SubscribeReturnCode::MaxLevel1, Granted::Qos1),
+            };
+            codes.push(code);
+            granted.push((subscription, level));
         }
         self.stats.subscriptions_granted += granted.len() as u64;
         self.stats.subscriptions_refused += refused.len() as u64;

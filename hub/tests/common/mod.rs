@@ -1,11 +1,4 @@
 //! A hub with a store and clients in memory, for tests.
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::allow_attributes,
-    reason = "every test file uses its own part of this"
-)]
 
 use std::collections::BTreeMap;
 
@@ -18,24 +11,24 @@ use twinbench_hub::{CloseReason, ConnectionId, Hub, HubOutput, Options, derive_k
 use twinbench_model::{DeviceId, Epoch, Event, EventData, Payload, Record, Table, VirtualTime};
 
 /// 2026-01-01T00:00:00Z.
-pub const EPOCH: u64 = 1_767_225_600;
+pub(crate) const EPOCH: u64 = 1_767_225_600;
 
-pub fn epoch() -> Epoch {
+pub(crate) fn epoch() -> Epoch {
     Epoch::new("2026-01-01T00:00:00Z".parse().unwrap())
 }
 
-pub fn at(seconds: u64) -> VirtualTime {
+pub(crate) fn at(seconds: u64) -> VirtualTime {
     VirtualTime::from_secs(seconds)
 }
 
-pub fn id(text: &str) -> DeviceId {
+pub(crate) fn id(text: &str) -> DeviceId {
     DeviceId::new(text).unwrap()
 }
 
-pub type Store = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
+pub(crate) type Store = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
 /// What a store gives back, in the order of its keys.
-pub fn records(store: &Store) -> Vec<Record> {
+pub(crate) fn records(store: &Store) -> Vec<Record> {
     let put = |((table, key), value): (&(Table, Vec<u8>), &Vec<u8>)| {
         Record::put(*table, key.clone(), value.clone())
     };
@@ -43,25 +36,25 @@ pub fn records(store: &Store) -> Vec<Record> {
 }
 
 /// A hub, its store, and what came out of it.
-pub struct Rig {
-    pub hub: Hub,
-    pub store: Store,
-    pub sent: BTreeMap<u64, Vec<Packet>>,
-    pub closed: BTreeMap<u64, CloseReason>,
-    pub events: Vec<Event>,
-    pub now: VirtualTime,
+pub(crate) struct Rig {
+    pub(crate) hub: Hub,
+    pub(crate) store: Store,
+    pub(crate) sent: BTreeMap<u64, Vec<Packet>>,
+    pub(crate) closed: BTreeMap<u64, CloseReason>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) now: VirtualTime,
 }
 
 impl Rig {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Options::new(epoch()))
     }
 
-    pub fn with(options: Options) -> Self {
+    pub(crate) fn with(options: Options) -> Self {
         Self::around(Hub::new(options).unwrap(), Store::new())
     }
 
-    pub fn around(hub: Hub, store: Store) -> Self {
+    pub(crate) fn around(hub: Hub, store: Store) -> Self {
         let mut rig = Self {
             hub,
             store,
@@ -75,14 +68,14 @@ impl Rig {
     }
 
     /// The hub as its store gives it back, as after a crash.
-    pub fn restart(self, options: Options) -> Self {
+    pub(crate) fn restart(self, options: Options) -> Self {
         let hub = Hub::restore(options, records(&self.store)).unwrap();
         let mut next = Self::around(hub, self.store);
         next.now = self.now;
         next
     }
 
-    pub fn add(&mut self, device: &str) {
+    pub(crate) fn add(&mut self, device: &str) {
         let device = id(device);
         let (primary, secondary) = (derive_key(1, &device), derive_key(2, &device));
         self.hub
@@ -92,7 +85,7 @@ impl Rig {
     }
 
     /// Records first, then outputs, as the bench does it.
-    pub fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         let (mut records, mut outputs) = (Vec::new(), Vec::new());
         self.hub.drain_records(&mut records);
         for Record { table, key, value } in records {
@@ -118,27 +111,31 @@ impl Rig {
         self.hub.drain_events(&mut self.events);
     }
 
-    pub fn open(&mut self, connection: u64) {
+    pub(crate) fn open(&mut self, connection: u64) {
         self.hub.open(ConnectionId(connection), "test:1", self.now);
     }
 
-    pub fn bytes(&mut self, connection: u64, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, connection: u64, bytes: &[u8]) {
         self.hub.receive(ConnectionId(connection), bytes, self.now);
         self.commit();
     }
 
-    pub fn packet(&mut self, connection: u64, packet: impl Into<Packet>) {
+    pub(crate) fn packet(&mut self, connection: u64, packet: impl Into<Packet>) {
         let bytes = packet.into().encode().unwrap();
         self.bytes(connection, bytes.as_ref());
     }
 
     /// What was sent to a connection since the last call.
-    pub fn sent(&mut self, connection: u64) -> Vec<Packet> {
+    pub(crate) fn sent(&mut self, connection: u64) -> Vec<Packet> {
         self.sent.remove(&connection).unwrap_or_default()
     }
 
     /// Opens a connection and says CONNECT.
-    pub fn connect(&mut self, connection: u64, connect: Connect) -> (ConnectReturnCode, bool) {
+    pub(crate) fn connect(
+        &mut self,
+        connection: u64,
+        connect: Connect,
+    ) -> (ConnectReturnCode, bool) {
         self.open(connection);
         self.packet(connection, connect);
         match self.sent(connection).as_slice() {
@@ -148,23 +145,23 @@ impl Rig {
     }
 
     /// A connected device, clean session.
-    pub fn online(&mut self, connection: u64, device: &str) {
+    pub(crate) fn online(&mut self, connection: u64, device: &str) {
         let (code, _) = self.connect(connection, connect(device));
         assert_eq!(code, ConnectReturnCode::Accepted, "{:?}", self.closed);
     }
 
-    pub fn reason(&self, connection: u64) -> Option<&CloseReason> {
+    pub(crate) fn reason(&self, connection: u64) -> Option<&CloseReason> {
         self.closed.get(&connection)
     }
 
-    pub fn tick(&mut self, seconds: u64) {
+    pub(crate) fn tick(&mut self, seconds: u64) {
         self.now = at(seconds);
         self.hub.tick(self.now);
         self.commit();
     }
 
     /// Every message in memory, by partition and position.
-    pub fn messages(&self) -> Vec<EventData> {
+    pub(crate) fn messages(&self) -> Vec<EventData> {
         let partitions = 0..self.hub.log().partitions().len() as u16;
         partitions
             .flat_map(|p| self.hub.read(p, 0, usize::MAX).unwrap().cloned())
@@ -172,7 +169,7 @@ impl Rig {
     }
 
     /// The facts of the events on a channel.
-    pub fn facts(&self, channel: &str) -> Vec<Value> {
+    pub(crate) fn facts(&self, channel: &str) -> Vec<Value> {
         let of = |event: &Event| match &event.payload {
             Payload::Json(text) => serde_json::from_str(text).unwrap(),
             Payload::Bytes(_) => panic!("not JSON"),
@@ -182,20 +179,20 @@ impl Rig {
     }
 }
 
-pub fn token(device: &str, ttl: u64) -> String {
+pub(crate) fn token(device: &str, ttl: u64) -> String {
     let device = id(device);
     sas::device_token("localhost", &device, &derive_key(1, &device), EPOCH + ttl)
 }
 
 /// A CONNECT as the SDKs say it, clean session, token for an hour.
-pub fn connect(device: &str) -> Connect {
+pub(crate) fn connect(device: &str) -> Connect {
     let mut connect = Connect::new(device.into(), 60);
     connect.username = Some(format!("localhost/{device}/?api-version=2021-04-12").into());
     connect.password = Some(token(device, 3600).into());
     connect
 }
 
-pub fn will(topic: &str, body: &'static str) -> LastWill {
+pub(crate) fn will(topic: &str, body: &'static str) -> LastWill {
     LastWill::new(
         QoS::Level1,
         TopicName::try_from(topic).unwrap(),
@@ -203,16 +200,16 @@ pub fn will(topic: &str, body: &'static str) -> LastWill {
     )
 }
 
-pub fn pid(number: u16) -> Pid {
+pub(crate) fn pid(number: u16) -> Pid {
     Pid::try_from(number).unwrap()
 }
 
-pub fn qos1(topic: &str, number: u16, body: impl Into<Vec<u8>>) -> Publish {
+pub(crate) fn qos1(topic: &str, number: u16, body: impl Into<Vec<u8>>) -> Publish {
     let topic = TopicName::try_from(topic).unwrap();
     Publish::new(QosPid::Level1(pid(number)), topic, body.into().into())
 }
 
-pub fn subscribe(number: u16, filters: &[(&str, QoS)]) -> Subscribe {
+pub(crate) fn subscribe(number: u16, filters: &[(&str, QoS)]) -> Subscribe {
     let filters = filters
         .iter()
         .map(|&(filter, qos)| (TopicFilter::try_from(filter).unwrap(), qos));
