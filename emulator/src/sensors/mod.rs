@@ -1,45 +1,26 @@
 //! Devices on an I2C bus: the sensors and the display of the AZ3166.
+//!
+//! What a sensor measures is set from outside in physical units and reaches its registers as on
+//! the real part: rounded to its resolution, at the next sample of its data rate.
 
-use std::any::Any;
+mod device;
+mod hts221;
+mod lis2mdl;
+mod lps22hb;
+mod lsm6dsl;
+mod registers;
+mod sampler;
+mod ssd1306;
 
-use twinbench_model::VirtualTime;
+pub use device::I2cDevice;
+pub use hts221::Hts221;
+pub use lis2mdl::Lis2mdl;
+pub use lps22hb::Lps22hb;
+pub use lsm6dsl::Lsm6dsl;
+pub use registers::{RegisterDevice, Registers};
+pub use ssd1306::Ssd1306;
 
-use crate::peripheral::Signal;
-
-/// A device on an I2C bus, as the bus sees it.
-pub trait I2cDevice: Any + Send {
-    /// Name as its data sheet writes it: `HTS221`.
-    fn name(&self) -> &'static str;
-
-    /// Its 7-bit address.
-    fn address(&self) -> u8;
-
-    /// It is addressed, to send (`read`) or to take bytes; also by a repeated start.
-    fn start(&mut self, read: bool, now: VirtualTime);
-
-    /// It takes a byte. `false`: it does not acknowledge.
-    fn write(&mut self, byte: u8, now: VirtualTime) -> bool;
-
-    /// It sends a byte.
-    fn read(&mut self, now: VirtualTime) -> u8;
-
-    /// The bus is released; what it shows to the outside world goes to `out`.
-    fn stop(&mut self, now: VirtualTime, out: &mut Vec<Signal>);
-
-    /// The quantities that it measures, e.g. `temperature`.
-    fn quantities(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// Sets what it measures, in the quantity's unit (°C, %RH, hPa, mG, mg, mdps); beyond its range it
-    /// shows the end of the range. Quantities that it does not measure are ignored.
-    fn set(&mut self, _quantity: &str, _value: f64, _now: VirtualTime) {}
-
-    /// Back to the state after power-on; measured quantities stay.
-    fn power_on(&mut self);
-
-    /// Whether the board's reset line reaches it.
-    fn has_reset_line(&self) -> bool {
-        false
-    }
+/// A measured value as the count of a converter: rounded, and at the end of the range beyond it.
+pub(crate) fn counts(value: f64, per_unit: f64, low: i32, high: i32) -> i32 {
+    ((value * per_unit).round() as i32).clamp(low, high)
 }
