@@ -6,12 +6,12 @@ use std::sync::Arc;
 use twinbench_model::{DeviceId, Event, EventData, Message, Record, Table, VirtualTime, system};
 
 use crate::{
-    CloseReason, ConnectionId, HubOutput, Options, OptionsError, Stats, SymmetricKey,
+    CloseReason, ConnectionId, DecodeError, HubOutput, Options, OptionsError, Stats, SymmetricKey,
     connection::Connection,
     journal::{self, ConnectionFacts},
     log::{AuthScope, CheckpointError, ConsumerError, EventLog, ReadError, TELEMETRY},
     mqtt::MAX_MESSAGE,
-    registry::{AlreadyExists, DEVICE_PREFIX, DecodeError, Device, Registry, Status},
+    registry::{AlreadyExists, DEVICE_PREFIX, Device, Registry, Status},
     session_store::{SESSION_PREFIX, SessionStore},
 };
 

@@ -43,3 +43,4 @@ pub use options::{Options, OptionsError, Permission, Policy};
 pub use output::{CloseReason, ConnectionId, HubOutput};
 pub use redact::redact;
 pub use stats::Stats;
+pub use versioned::DecodeError;

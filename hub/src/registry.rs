@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use twinbench_model::{DeviceId, Epoch, Record, Table, VirtualTime};
 
-pub use crate::versioned::DecodeError;
-use crate::{KeyError, SymmetricKey, versioned};
+use crate::{DecodeError, KeyError, SymmetricKey, versioned};
 
 const VERSION: u8 = 1;
 /// First byte of a device's key in its table; sessions live beside it.
