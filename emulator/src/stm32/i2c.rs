@@ -470,3 +470,7 @@ impl Peripheral for I2c {
         *self = Self::new(self.port, devices);
     }
 }
+
+#[cfg(test)]
+#[path = "i2c_tests.rs"]
+mod tests;

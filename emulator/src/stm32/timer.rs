@@ -463,3 +463,7 @@ impl Peripheral for Timer {
         };
     }
 }
+
+#[cfg(test)]
+#[path = "timer_tests.rs"]
+mod tests;
