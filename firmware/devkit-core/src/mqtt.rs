@@ -5,7 +5,7 @@
 //! CleanSession 1, keeps one password for life (a token lasts an hour) and repeats an unanswered
 //! message under a new packet id without DUP. So the session is ours (`uplink` in the firmware) and
 //! the codec is `mqttrs`. `mqtt-tiny`, the younger codec, cannot read a SUBACK (it takes it for two
-//! bytes). `mqttrs` trusts the lengths inside a packet, hence [`well_formed`] before each decode.
+//! bytes). `mqttrs` trusts the lengths inside a packet, hence `well_formed` before each decode.
 
 use core::fmt::Write;
 

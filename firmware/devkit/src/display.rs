@@ -1,5 +1,5 @@
-//! Four lines of text on the SSD1306. Only a line that changed is drawn and sent: 256 bytes, so
-//! the bus is busy for 6 ms at most.
+//! Four lines of text on the SSD1306. Only the characters that changed are drawn and sent, so the
+//! bus is busy for 6 ms at most (a whole line: 256 bytes).
 
 use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::mono_font::MonoTextStyleBuilder;
@@ -63,16 +63,20 @@ impl Display {
         let (Some(driver), Some(shown)) = (&mut self.driver, self.shown.get_mut(row)) else {
             return;
         };
-        if *shown == line {
+        // Only from the first to the last character that differs.
+        let changed = |at: &usize| shown.as_bytes().get(*at) != line.as_bytes().get(*at);
+        let (Some(first), Some(last)) = ((0..COLUMNS).find(changed), (0..COLUMNS).rfind(changed))
+        else {
             return;
-        }
+        };
         let style: MonoTextStyle<'_, BinaryColor> = MonoTextStyleBuilder::new()
             .font(&FONT_6X13)
             .text_color(BinaryColor::On)
             .background_color(BinaryColor::Off)
             .build();
-        let corner = Point::new(0, row as i32 * 16 + 1);
-        let drawn = Text::with_baseline(&line, corner, style, Baseline::Top).draw(driver);
+        let corner = Point::new(first as i32 * 6, row as i32 * 16 + 1);
+        let drawn =
+            Text::with_baseline(&line[first..=last], corner, style, Baseline::Top).draw(driver);
         if drawn.and_then(|_| driver.flush()).is_ok() {
             *shown = line;
         } else {

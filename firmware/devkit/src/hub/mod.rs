@@ -91,9 +91,7 @@ impl Uplink {
     /// Wi-Fi, time, connection, CONNECT. Gives the instant at which the token should be replaced.
     async fn open(&mut self) -> Result<Instant, End> {
         self.panel.state("connecting");
-        let prepared = self.prepare().await;
-        self.wifi_led.set_level(self.modem.joined().into());
-        let now = prepared?;
+        let now = self.prepare().await?;
         let Settings {
             device_id,
             device_key,
@@ -116,11 +114,13 @@ impl Uplink {
         Ok(replace)
     }
 
+    /// Wi-Fi and time. Gives the time in seconds since 1970.
     async fn prepare(&mut self) -> Result<u64, modem::Error> {
         self.modem.start().await?;
         self.modem
             .join(self.settings.wifi_ssid, self.settings.wifi_password)
             .await?;
+        self.wifi_led.set_high();
         self.modem.time().await
     }
 }

@@ -300,9 +300,10 @@ impl<'a> Session<'a> {
         let Some(json) = json(&reading) else {
             return Ok(());
         };
-        self.outbox.id = self.outbox.id.next();
+        let id = self.outbox.id;
+        self.outbox.id = id.next();
         self.outbox.pending = Some(Pending {
-            id: self.outbox.id,
+            id,
             json,
             sent: None,
             again: false,
