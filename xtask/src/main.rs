@@ -1,2 +1,5 @@
-//! Placeholder until the room moves in.
-fn main() {}
+//! `cargo xtask`: set-up, build and test of Twinbench.
+
+fn main() -> miette::Result<()> {
+    xtask::main()
+}

@@ -1,0 +1,88 @@
+//! What the steps need besides cargo.
+
+use super::packages;
+use crate::{place, shell, toolchain};
+
+/// Something that a step cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Rust's libraries for browsers.
+    WasmTarget,
+    /// Rust's libraries for Cortex-M4F boards.
+    CortexMTarget,
+    /// The system's webview with its headers.
+    WebView,
+    /// A display to open windows on where there is none.
+    Display,
+    /// A C compiler for the boards.
+    BoardCompiler,
+    /// An MQTT client that we did not write.
+    MqttClient,
+}
+
+impl Need {
+    /// All of them, in the order in which they are shown.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::WasmTarget,
+        Self::CortexMTarget,
+        Self::WebView,
+        Self::Display,
+        Self::BoardCompiler,
+        Self::MqttClient,
+    ];
+
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::WasmTarget => "Rust target wasm32-unknown-unknown",
+            Self::CortexMTarget => "Rust target thumbv7em-none-eabihf",
+            Self::WebView => "webview (WebKitGTK 4.1) with headers",
+            Self::Display => "Xvfb",
+            Self::BoardCompiler => "arm-none-eabi-gcc",
+            Self::MqttClient => "mosquitto_pub",
+        }
+    }
+
+    /// Why anyone would want it.
+    pub(crate) const fn purpose(self) -> &'static str {
+        match self {
+            Self::WasmTarget => "the page (`ui/`), which runs in the window and in a browser",
+            Self::CortexMTarget => "the boards' firmware (`firmware/`)",
+            Self::WebView => "the desktop window (`src-tauri/`)",
+            Self::Display => "the test that opens the window without a screen",
+            Self::BoardCompiler => "the emulator's tests with firmware written in C",
+            Self::MqttClient => "the hub's tests with a foreign MQTT client",
+        }
+    }
+
+    /// The Rust target that it is, if it is one.
+    pub(crate) const fn target(self) -> Option<&'static str> {
+        match self {
+            Self::WasmTarget => Some(toolchain::WASM),
+            Self::CortexMTarget => Some(toolchain::CORTEX_M),
+            _ => None,
+        }
+    }
+
+    /// Whether this machine has it.
+    pub(crate) fn is_there(self) -> bool {
+        match self {
+            Self::WasmTarget | Self::CortexMTarget => self
+                .target()
+                .is_some_and(|target| toolchain::for_target(target).is_some()),
+            // Windows and macOS bring a webview and a screen of their own.
+            Self::WebView if cfg!(target_os = "linux") => {
+                packages::webview_library().is_some_and(|library| {
+                    shell::answer(
+                        std::process::Command::new("pkg-config").args(["--exists", library]),
+                    )
+                    .is_some()
+                }) && packages::dpkg_missing(self).is_empty()
+            }
+            Self::Display if cfg!(target_os = "linux") => place::on_path("Xvfb").is_some(),
+            Self::WebView | Self::Display => true,
+            Self::BoardCompiler => place::on_path("arm-none-eabi-gcc").is_some(),
+            Self::MqttClient => place::on_path("mosquitto_pub").is_some(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The steps.
+//!
+//! The order puts first what fails soonest, and the page before everything that compiles it in.
+//! Two compilations of the workspace cannot be saved: `clippy` and `docs` share the checked form of
+//! every dependency, `build`, `tests`, `doctests`, `desktop` and `demo` the built form. All of them
+//! select the same packages, because another selection has other features and would build the
+//! dependencies once more. Only `xtask` stays apart: it runs, and must not be replaced meanwhile.
+
+use std::process::Command;
+
+use clap::ValueEnum;
+use miette::Result;
+
+use crate::{demo, desktop, firmware, page, setup::Need, shell};
+
+const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
+/// One thing that is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Step {
+    /// The sources are formatted.
+    Format,
+    /// The page builds for browsers.
+    Page,
+    /// The boards' firmware builds, its tests pass, the committed image is of this source.
+    Firmware,
+    /// No lint of clippy.
+    Clippy,
+    /// The documentation builds without a warning.
+    Docs,
+    /// Every library, program, test and example builds.
+    Build,
+    /// The tests pass.
+    Tests,
+    /// The examples in the documentation pass.
+    Doctests,
+    /// The licences and advisories of the dependencies are acceptable.
+    Deny,
+    /// The window opens without a screen and shows a running bench.
+    Desktop,
+    /// The main job of the README works.
+    Demo,
+}
+
+impl Step {
+    /// Its name on the command line.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Page => "page",
+            Self::Firmware => "firmware",
+            Self::Clippy => "clippy",
+            Self::Docs => "docs",
+            Self::Build => "build",
+            Self::Tests => "tests",
+            Self::Doctests => "doctests",
+            Self::Deny => "deny",
+            Self::Desktop => "desktop",
+            Self::Demo => "demo",
+        }
+    }
+
+    /// What it checks, from the documentation above.
+    pub(super) fn purpose(self) -> String {
+        let value = self.to_possible_value();
+        value
+            .as_ref()
+            .and_then(|value| value.get_help())
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    }
+
+    /// What must be on the machine for it.
+    pub(super) const fn needs(self) -> &'static [Need] {
+        match self {
+            Self::Format | Self::Deny | Self::Demo => &[],
+            Self::Page => &[Need::WasmTarget],
+            Self::Firmware => &[Need::CortexMTarget],
+            Self::Clippy | Self::Docs | Self::Build | Self::Doctests => &[Need::WebView],
+            Self::Tests => &[Need::WebView, Need::BoardCompiler, Need::MqttClient],
+            Self::Desktop => &[Need::WasmTarget, Need::WebView, Need::Display],
+        }
+    }
+
+    /// Does it.
+    pub(super) fn run(self) -> Result<()> {
+        match self {
+            Self::Format => {
+                shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))?;
+                shell::run(&mut firmware::native(["fmt", "--all", "--check"]))
+            }
+            Self::Page => page::build(),
+            Self::Firmware => firmware::test(),
+            Self::Clippy => shell::run(&mut shell::cargo([
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ])),
+            Self::Docs => {
+                let mut cargo = shell::cargo(["doc", "--workspace", "--no-deps"]);
+                shell::run(cargo.env("RUSTDOCFLAGS", "-D warnings"))
+            }
+            Self::Build => shell::run(shell::cargo(["build", "--all-targets"]).args(WORKSPACE)),
+            Self::Tests => tests(),
+            Self::Doctests => shell::run(shell::cargo(["test", "--doc"]).args(WORKSPACE)),
+            Self::Deny => deny(),
+            Self::Desktop => desktop::check(),
+            Self::Demo => demo::run(&demo::Args::new("60s", "dev")),
+        }
+    }
+}
+
+/// All tests, with nextest where it is installed.
+fn tests() -> Result<()> {
+    let nextest = shell::answer(&mut shell::cargo(["nextest", "--version"])).is_some();
+    let base: &[&str] = if nextest {
+        &["nextest", "run", "--no-fail-fast"]
+    } else {
+        &["test", "--no-fail-fast"]
+    };
+    // `cargo test` would run documentation examples too, which are a step of their own.
+    let kinds: &[&str] = if nextest {
+        &[]
+    } else {
+        &["--lib", "--bins", "--tests", "--examples"]
+    };
+    let rest = shell::run(shell::cargo(base).args(kinds).args(WORKSPACE));
+    shell::run(shell::cargo(base).args(kinds).args(["--package", "xtask"]))?;
+    rest
+}
+
+/// `cargo deny` where it is installed. What must hold everywhere, the licences, is a test as well.
+fn deny() -> Result<()> {
+    if shell::answer(Command::new("cargo-deny").arg("--version")).is_none() {
+        eprintln!(
+            "cargo-deny is not installed: advisories are not looked up; a test holds the licences"
+        );
+        return Ok(());
+    }
+    shell::run(&mut shell::cargo([
+        "deny", "check", "bans", "licenses", "sources",
+    ]))
+}
