@@ -1,0 +1,74 @@
+//! When a failed activity is tried again.
+
+use twinbench_model::VirtualDuration;
+
+/// How often and how long after a failure an activity is tried again.
+///
+/// The wait before attempt `n + 1` is `first_interval × backoff^(n-1)`, at most `max_interval`.
+/// No attempt begins once `timeout` has passed since the first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first one included; 0 counts as 1.
+    pub max_attempts: u32,
+    /// The wait after the first failure.
+    pub first_interval: VirtualDuration,
+    /// What each further wait is multiplied with.
+    pub backoff: f64,
+    /// The longest wait.
+    pub max_interval: Option<VirtualDuration>,
+    /// How long after the first attempt another may begin.
+    pub timeout: Option<VirtualDuration>,
+}
+
+impl RetryPolicy {
+    /// A policy without backoff and without limits of time.
+    pub const fn new(max_attempts: u32, first_interval: VirtualDuration) -> Self {
+        Self {
+            max_attempts,
+            first_interval,
+            backoff: 1.0,
+            max_interval: None,
+            timeout: None,
+        }
+    }
+
+    /// The wait after the `attempt`th failure (from 1), `passed` after the first attempt began;
+    /// `None` when there is no further attempt.
+    pub(super) fn delay(&self, attempt: u32, passed: VirtualDuration) -> Option<VirtualDuration> {
+        if attempt >= self.max_attempts || self.timeout.is_some_and(|timeout| passed >= timeout) {
+            return None;
+        }
+        let factor = self
+            .backoff
+            .powi(attempt.saturating_sub(1).min(1000) as i32);
+        let delay = VirtualDuration::from_secs_f64(self.first_interval.as_secs_f64() * factor);
+        Some(
+            self.max_interval
+                .map_or(delay, |longest| delay.min(longest)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_are_capped() {
+        let policy = RetryPolicy {
+            backoff: 2.0,
+            max_interval: Some(VirtualDuration::from_secs(5)),
+            timeout: Some(VirtualDuration::from_secs(60)),
+            ..RetryPolicy::new(5, VirtualDuration::from_secs(1))
+        };
+        let waits: Vec<_> = (1..=5)
+            .map(|attempt| {
+                policy
+                    .delay(attempt, VirtualDuration::ZERO)
+                    .map(VirtualDuration::as_secs_f64)
+            })
+            .collect();
+        assert_eq!(waits, [Some(1.0), Some(2.0), Some(4.0), Some(5.0), None]);
+        assert_eq!(policy.delay(1, VirtualDuration::from_secs(60)), None);
+    }
+}

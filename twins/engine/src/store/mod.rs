@@ -1,0 +1,36 @@
+//! Where records are kept: [`MemoryStore`] for tests and throw-away runs, [`FjallStore`] on disk.
+//!
+//! This is the engine's edge: the only module of the crate that touches files.
+
+mod error;
+mod fjall;
+mod memory;
+
+use twinbench_model::{Record, Table};
+
+pub use self::{
+    error::Error,
+    fjall::{FORMAT_VERSION, FjallStore},
+    memory::MemoryStore,
+};
+
+/// Key and value of a stored row.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Durable tables of keys and values, ordered bytewise by key.
+pub trait Store {
+    /// Every row of a table, ascending by key.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn load(&mut self, table: Table) -> Result<Vec<Row>, Error>;
+
+    /// Makes records durable, all of them or none. Of several records with one key the last counts.
+    ///
+    /// When it returns, the records survive the end of the process and of the machine.
+    ///
+    /// # Errors
+    /// When they cannot be written. Whether they survive is then open until the store is opened
+    /// again, and no further commit is taken: two states of the same thing would be worse than none.
+    fn commit(&mut self, records: &[Record]) -> Result<(), Error>;
+}
