@@ -72,6 +72,7 @@ impl VirtualTime {
     }
 
     /// The sum, or [`VirtualTime::MAX`] when it does not fit.
+    #[must_use]
     pub const fn saturating_add(self, span: VirtualDuration) -> Self {
         Self(self.0.saturating_add(span.0))
     }
