@@ -8,6 +8,7 @@ mod clocks;
 mod config;
 mod console;
 mod display;
+mod fault;
 mod hub;
 mod led;
 mod modem;
