@@ -1,4 +1,8 @@
 //! A fault of the core ends like a panic: said on the console, then a reset.
+#![expect(
+    unsafe_code,
+    reason = "the runtime's signature for a handler that may run at any point"
+)]
 
 use cortex_m_rt::{ExceptionFrame, exception};
 
