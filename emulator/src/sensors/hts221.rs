@@ -84,7 +84,6 @@ impl Hts221 {
 
 impl Registers for Hts221 {
     const NAME: &'static str = "HTS221";
-    const ADDRESS: u8 = 0x5F;
     const QUANTITIES: &'static [&'static str] = &["temperature", "humidity"];
 
     fn sample(&mut self, now: VirtualTime) {
@@ -180,7 +179,7 @@ mod tests {
     const T0: VirtualTime = VirtualTime::ZERO;
 
     fn device(temperature: f64, humidity: f64) -> RegisterDevice<Hts221> {
-        let mut device = RegisterDevice::new(Hts221::default());
+        let mut device = RegisterDevice::new(0x5F, Hts221::default());
         device.set("temperature", temperature);
         device.set("humidity", humidity);
         write(&mut device, T0, &[CTRL_REG1 | 0x80, 0x85]);

@@ -10,7 +10,6 @@ const CFG_REG_A: u8 = 0x60;
 const CFG_REG_C: u8 = 0x62;
 const STATUS_REG: u8 = 0x67;
 const OUT: u8 = 0x68;
-const TEMP_OUT: u8 = 0x6E;
 
 /// Counts a milligauss: 1.5 mG each (data sheet table 2).
 const PER_MILLIGAUSS: f64 = 1.0 / 1.5;
@@ -60,7 +59,6 @@ impl Lis2mdl {
 
 impl Registers for Lis2mdl {
     const NAME: &'static str = "LIS2MDL";
-    const ADDRESS: u8 = 0x1E;
     const QUANTITIES: &'static [&'static str] =
         &["magnetometer-x", "magnetometer-y", "magnetometer-z"];
 
@@ -85,7 +83,7 @@ impl Registers for Lis2mdl {
                 }
                 self.out[offset / 2].to_le_bytes()[offset % 2]
             }
-            TEMP_OUT..=0x6F => 0,
+            // The thermometer at 25 °C reads 0, as everything else does.
             _ => 0,
         }
     }
@@ -155,7 +153,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_driver_reads_back_what_was_set(field in prop::array::uniform3(-49_000.0f64..49_000.0)) {
-            let mut device = RegisterDevice::new(Lis2mdl::default());
+            let mut device = RegisterDevice::new(0x1E, Lis2mdl::default());
             for (name, value) in Lis2mdl::QUANTITIES.iter().zip(field) {
                 device.set(name, value);
             }
@@ -173,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_soft_reset_clears_itself() {
-        let mut device = RegisterDevice::new(Lis2mdl::default());
+        let mut device = RegisterDevice::new(0x1E, Lis2mdl::default());
         write(&mut device, T0, &[CFG_REG_A, 0x8C]);
         write(&mut device, T0, &[CFG_REG_A | 0x80, 0x20]);
         assert_eq!(read(&mut device, T0, CFG_REG_A), [3]);
@@ -182,7 +180,7 @@ mod tests {
 
     #[test]
     fn hard_iron_offsets_are_subtracted() {
-        let mut device = RegisterDevice::new(Lis2mdl::default());
+        let mut device = RegisterDevice::new(0x1E, Lis2mdl::default());
         device.set("magnetometer-y", 150.0);
         write(&mut device, T0, &[OFFSETS + 2, 10, 0]);
         write(&mut device, T0, &[CFG_REG_A, 0]);

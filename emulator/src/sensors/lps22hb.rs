@@ -57,7 +57,6 @@ impl Lps22hb {
 
 impl Registers for Lps22hb {
     const NAME: &'static str = "LPS22HB";
-    const ADDRESS: u8 = 0x5C;
     const QUANTITIES: &'static [&'static str] = &["pressure", "temperature"];
 
     fn sample(&mut self, now: VirtualTime) {
@@ -154,7 +153,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_driver_reads_back_what_was_set(p in 260.0f64..1260.0, t in -40.0f64..85.0) {
-            let mut device = RegisterDevice::new(Lps22hb::default());
+            let mut device = RegisterDevice::new(0x5C, Lps22hb::default());
             device.set("pressure", p);
             device.set("temperature", t);
             write(&mut device, T0, &[CTRL_REG1, 0x20]);
@@ -168,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_software_reset_clears_itself_and_the_registers() {
-        let mut device = RegisterDevice::new(Lps22hb::default());
+        let mut device = RegisterDevice::new(0x5C, Lps22hb::default());
         write(&mut device, T0, &[CTRL_REG1, 0x20]);
         write(&mut device, T0, &[CTRL_REG2, 0x14]);
         assert_eq!(read(&mut device, T0, CTRL_REG1), [0, 0x10]);
@@ -178,7 +177,7 @@ mod tests {
     /// Without a data rate: ask for one shot, loop until the status shows something, burst with bit 7.
     #[test]
     fn one_shot_conversions_are_announced() {
-        let mut device = RegisterDevice::new(Lps22hb::default());
+        let mut device = RegisterDevice::new(0x5C, Lps22hb::default());
         device.set("pressure", 1000.0);
         write(&mut device, T0, &[CTRL_REG1, 0x8C]);
         assert_eq!(read(&mut device, T0, STATUS), [0]);

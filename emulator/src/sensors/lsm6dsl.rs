@@ -86,7 +86,6 @@ impl Lsm6dsl {
 
 impl Registers for Lsm6dsl {
     const NAME: &'static str = "LSM6DSL";
-    const ADDRESS: u8 = 0x6A;
     const QUANTITIES: &'static [&'static str] = &[
         "accelerometer-x",
         "accelerometer-y",
@@ -203,7 +202,7 @@ mod tests {
             rotation in prop::array::uniform3(-240_000.0f64..240_000.0),
             (control, step) in prop::sample::select(vec![(0x1Cu8, 70.0), (0x40, 8.75), (0x48, 35.0)]),
         ) {
-            let mut device = RegisterDevice::new(Lsm6dsl::default());
+            let mut device = RegisterDevice::new(0x6A, Lsm6dsl::default());
             for (name, value) in Lsm6dsl::QUANTITIES.iter().zip(acceleration.iter().chain(&rotation)) {
                 device.set(name, *value);
             }
@@ -222,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_software_reset_clears_itself() {
-        let mut device = RegisterDevice::new(Lsm6dsl::default());
+        let mut device = RegisterDevice::new(0x6A, Lsm6dsl::default());
         write(&mut device, T0, &[CTRL1_XL, 0x40]);
         write(&mut device, T0, &[CTRL3_C, 0x05]);
         assert_eq!(read(&mut device, T0, CTRL1_XL), [0, 0, 4]);
@@ -231,7 +230,7 @@ mod tests {
 
     #[test]
     fn beyond_full_scale_the_reading_stays_at_its_end() {
-        let mut device = RegisterDevice::new(Lsm6dsl::default());
+        let mut device = RegisterDevice::new(0x6A, Lsm6dsl::default());
         device.set("accelerometer-z", -5000.0);
         assert_eq!(axes(&mut device, OUT_XL)[2], -32768);
         write(&mut device, T0, &[CTRL1_XL, 0x14]);

@@ -9,8 +9,6 @@ use crate::peripheral::Signal;
 pub trait Registers: Send + 'static {
     /// Name as its data sheet writes it.
     const NAME: &'static str;
-    /// Its 7-bit address on the board.
-    const ADDRESS: u8;
     /// The quantities that it measures.
     const QUANTITIES: &'static [&'static str];
 
@@ -34,8 +32,9 @@ pub trait Registers: Send + 'static {
 }
 
 /// A device on the bus with registers behind a sub-address.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RegisterDevice<R> {
+    address: u8,
     registers: R,
     /// The register of the next byte.
     register: u8,
@@ -45,9 +44,10 @@ pub struct RegisterDevice<R> {
 }
 
 impl<R> RegisterDevice<R> {
-    /// A device on the bus.
-    pub fn new(registers: R) -> Self {
+    /// A device on the bus, at the 7-bit address that its pins are strapped to.
+    pub fn new(address: u8, registers: R) -> Self {
         Self {
+            address,
             registers,
             register: 0,
             burst: false,
@@ -75,7 +75,7 @@ impl<R: Registers> I2cDevice for RegisterDevice<R> {
     }
 
     fn address(&self) -> u8 {
-        R::ADDRESS
+        self.address
     }
 
     /// Samples are taken here and not between the bytes, so that a burst is of one sample.

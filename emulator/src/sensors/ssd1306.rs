@@ -40,6 +40,7 @@ enum Expect {
 /// change nothing in it.
 #[derive(Debug, Clone)]
 pub struct Ssd1306 {
+    address: u8,
     memory: [u8; BYTES],
     shown: [u8; BYTES],
     mode: Mode,
@@ -60,9 +61,11 @@ pub struct Ssd1306 {
     parameters: Vec<u8>,
 }
 
-impl Default for Ssd1306 {
-    fn default() -> Self {
+impl Ssd1306 {
+    /// A dark display at the 7-bit address that its D/C pin is strapped to.
+    pub fn new(address: u8) -> Self {
         Self {
+            address,
             memory: [0; BYTES],
             shown: [0; BYTES],
             mode: Mode::Page,
@@ -82,9 +85,7 @@ impl Default for Ssd1306 {
             parameters: Vec::new(),
         }
     }
-}
 
-impl Ssd1306 {
     /// The picture as a person sees it.
     pub fn picture(&self) -> [u8; BYTES] {
         let mut picture = [0; BYTES];
@@ -223,7 +224,7 @@ impl I2cDevice for Ssd1306 {
     }
 
     fn address(&self) -> u8 {
-        0x3C
+        self.address
     }
 
     fn start(&mut self, _read: bool, _now: VirtualTime) {
@@ -276,7 +277,7 @@ impl I2cDevice for Ssd1306 {
         *self = Self {
             memory: self.memory,
             shown: self.shown,
-            ..Self::default()
+            ..Self::new(self.address)
         };
     }
 
@@ -297,7 +298,7 @@ mod tests {
     impl Panel {
         fn new() -> Self {
             Self {
-                display: Ssd1306::default(),
+                display: Ssd1306::new(0x3C),
                 out: Vec::new(),
             }
         }

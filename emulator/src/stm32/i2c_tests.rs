@@ -66,21 +66,22 @@ impl Bench {
         };
         let devices: Vec<Box<dyn I2cDevice>> = vec![
             Box::new(diary),
-            Box::new(RegisterDevice::new(Hts221::default())),
+            Box::new(RegisterDevice::new(0x5F, Hts221::default())),
         ];
         let (mut rig, mut i2c) = (Rig::default(), I2c::new(PORT, devices));
         rig.clocks.pclk1 = 48_000_000;
         rig.write(&mut i2c, CR1, SWRST);
         rig.write(&mut i2c, CR1, 0);
         rig.write(&mut i2c, CR2, 48);
-        rig.write(&mut i2c, CCR, 1 << 15 | 40);
+        rig.write(&mut i2c, CCR, 0x8000 + 40);
         rig.write(&mut i2c, TRISE, 15);
         rig.write(&mut i2c, CR1, PE);
         Self { rig, i2c, log }
     }
 
     fn modify(&mut self, register: u32, set: u32, clear: u32) {
-        self.rig.modify(&mut self.i2c, register, |v| (v & !clear) | set);
+        self.rig
+            .modify(&mut self.i2c, register, |v| (v & !clear) | set);
     }
 
     fn poll(&mut self, register: u32, flag: u32) -> u32 {
@@ -277,10 +278,16 @@ fn interrupts_follow_the_events() {
     bench.modify(CR2, ITEVTEN | ITERREN, 0);
     assert!(!bench.rig.irq(31));
     bench.modify(CR1, START, 0);
-    bench.rig.wait(&mut bench.i2c, twinbench_model::VirtualDuration::from_micros(5));
+    bench.rig.wait(
+        &mut bench.i2c,
+        twinbench_model::VirtualDuration::from_micros(5),
+    );
     assert!(bench.rig.irq(31));
     bench.send(0x44);
     assert!(!bench.rig.irq(31));
-    bench.rig.wait(&mut bench.i2c, twinbench_model::VirtualDuration::from_micros(30));
+    bench.rig.wait(
+        &mut bench.i2c,
+        twinbench_model::VirtualDuration::from_micros(30),
+    );
     assert!(bench.rig.irq(32), "not acknowledged");
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod exti;
+pub mod f412;
 mod gpio;
 mod i2c;
 mod identity;
@@ -17,6 +18,7 @@ mod rig;
 mod rtc;
 mod ticks;
 mod timer;
+mod unmodelled;
 mod usart;
 mod watchdog;
 
@@ -29,5 +31,6 @@ pub use power::{FlashInterface, Pwr};
 pub use rcc::{Rcc, ResetCause};
 pub use rtc::Rtc;
 pub use timer::{Timer, TimerPort};
+pub use unmodelled::Unmodelled;
 pub use usart::{Usart, UsartPort};
 pub use watchdog::{Iwdg, Wwdg};

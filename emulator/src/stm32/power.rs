@@ -169,7 +169,6 @@ impl Peripheral for FlashInterface {
                     self.optcr &= !1;
                 }
             }
-            SR => {}
             CR if self.cr & LOCK == 0 => {
                 let new = lanes.merge(self.cr, value);
                 if new & LOCK != 0 {
@@ -194,8 +193,8 @@ impl Peripheral for FlashInterface {
                 // OPTSTRT is done as soon as it is written.
                 self.optcr = new & !2;
             }
-            // A locked register ignores writes.
-            CR | OPTCR => {}
+            // There are no error flags to clear; a locked register ignores writes.
+            SR | CR | OPTCR => {}
             _ => return None,
         }
         Some(())

@@ -333,7 +333,11 @@ mod tests {
         assert_ne!(rig.read(rcc, CR) & 1 << 17, 0, "HSERDY");
         rig.modify(rcc, CR, |v| v & !(1 << 24));
         assert_eq!(rig.read(rcc, CR) & 1 << 25, 0, "PLLRDY falls");
-        rig.write(rcc, PLLCFGR, 13 | 96 << 6 | 1 << 22 | 4 << 24 | 2 << 28);
+        rig.write(
+            rcc,
+            PLLCFGR,
+            13 + (96 << 6) + (1 << 22) + (4 << 24) + (2 << 28),
+        );
         rig.modify(rcc, CR, |v| v | 1 << 24);
         assert_ne!(rig.read(rcc, CR) & 1 << 25, 0, "PLLRDY");
         // PPRE1 = /2.

@@ -108,7 +108,7 @@ fn from_bcd(value: u32) -> u32 {
 }
 
 fn to_bcd(value: u32) -> u32 {
-    value / 10 << 4 | value % 10
+    ((value / 10) << 4) | (value % 10)
 }
 
 /// The day after (year of the century, month, day).

@@ -46,7 +46,11 @@ fn time_driver(rig: &mut Rig, timer: &mut Timer) {
     rig.modify(timer, CR1, |v| v & !URS);
     rig.write(timer, CCR1, 0x8000);
     rig.write(timer, DIER, 3);
-    assert_eq!(rig.read(timer, SR), 0, "an update by software with URS raises no flag");
+    assert_eq!(
+        rig.read(timer, SR),
+        0,
+        "an update by software with URS raises no flag"
+    );
     rig.modify(timer, CR1, |v| v | CEN);
 }
 
