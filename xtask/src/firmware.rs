@@ -19,12 +19,6 @@ use crate::{
     toolchain::{self, CORTEX_M, Compiler},
 };
 
-#[expect(
-    clippy::format_collect,
-    clippy::needless_pass_by_value,
-    unreachable_pub,
-    reason = "one file for the tests of several crates, which have other lints"
-)]
 #[path = "../../fixtures/firmware/source_digest.rs"]
 mod source_digest;
 
