@@ -1,0 +1,30 @@
+//! Why a machine could not do what was asked.
+
+/// Why a machine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The stimulus has no target on this machine.
+    #[error("no {what} on this machine; it has: {available}")]
+    NoSuchTarget {
+        /// What was asked for.
+        what: String,
+        /// What there is.
+        available: String,
+    },
+    /// The firmware image cannot be used.
+    #[error("firmware cannot be loaded: {0}")]
+    Firmware(String),
+    /// A setting is out of range.
+    #[error("{0}")]
+    Setting(String),
+}
+
+impl Error {
+    /// Nothing of that name here, but others.
+    pub(crate) fn no_such(what: impl Into<String>, available: impl Into<String>) -> Self {
+        Self::NoSuchTarget {
+            what: what.into(),
+            available: available.into(),
+        }
+    }
+}

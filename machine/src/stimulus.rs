@@ -1,0 +1,48 @@
+//! What is given to a machine from outside.
+
+use bytes::Bytes;
+
+use crate::NetworkEvent;
+
+/// Something given to a machine from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stimulus {
+    /// Bytes into a UART port.
+    Uart {
+        /// The board's name for the port.
+        port: String,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// A sensor's quantity has a new value, in the quantity's unit (°C, %RH, hPa, mG, mg, mdps).
+    Sensor {
+        /// The quantity, e.g. `temperature`.
+        quantity: String,
+        /// The value.
+        value: f64,
+    },
+    /// A button goes down or up.
+    Button {
+        /// The board's name for it: `a`, `b`.
+        name: String,
+        /// Pressed or released.
+        pressed: bool,
+    },
+    /// The reset line.
+    Reset,
+    /// News from the network for the modem.
+    Network(NetworkEvent),
+}
+
+impl Stimulus {
+    /// What it needs of a machine, as an error names it.
+    pub(crate) fn target(&self) -> String {
+        match self {
+            Self::Uart { port, .. } => format!("UART {port}"),
+            Self::Sensor { quantity, .. } => format!("sensor {quantity}"),
+            Self::Button { name, .. } => format!("button {name}"),
+            Self::Reset => "reset line".to_owned(),
+            Self::Network(_) => "modem".to_owned(),
+        }
+    }
+}
