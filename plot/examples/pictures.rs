@@ -38,9 +38,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Noise that is the same on every run.
+/// Noise between -0.5 and 0.5 that is the same on every run.
 fn noise(n: u32) -> f64 {
-    f64::from(n.wrapping_mul(2_654_435_761) >> 16) / 65_536.0 - 0.5
+    let mixed = (n ^ 0x9e37).wrapping_mul(0x85eb_ca6b);
+    let mixed = (mixed ^ (mixed >> 13)).wrapping_mul(0xc2b2_ae35);
+    f64::from(mixed >> 16) / 65_536.0 - 0.5
 }
 
 /// Ten minutes of temperature and humidity with a lost minute and an alert.

@@ -9,7 +9,7 @@ use plotters::{
 };
 
 use crate::{
-    Chart, Point, Severity, Theme, color_of,
+    Chart, Point, Theme, color_of,
     dash::dashes,
     decimate,
     frame::{Frame, GAP, MARGIN, ROW, SAMPLE, TEXT, TITLE},
@@ -130,7 +130,7 @@ fn legend(chart: &Chart, theme: Theme) -> Vec<Entry> {
     }
     entries.extend(chart.thresholds.iter().map(|threshold| Entry {
         label: threshold.label.clone(),
-        color: theme.severity(Severity::Warning),
+        color: theme.text_dim(),
         dash: Some(LEVEL),
     }));
     entries
@@ -268,7 +268,7 @@ fn levels<DB: DrawingBackend>(
         };
         let y = frame.y(axis, threshold.value);
         for dash in dashes(&[(frame.left, y), (frame.right, y)], LEVEL.0, LEVEL.1) {
-            pen.line(&dash, theme.severity(Severity::Warning), 1.5)?;
+            pen.line(&dash, theme.text_dim(), 1.5)?;
         }
     }
     Ok(())
@@ -310,14 +310,7 @@ fn stroke<DB: DrawingBackend>(
 ) -> Result<(), Error> {
     match (line, dash) {
         ([], _) => Ok(()),
-        ([(x, y)], _) => {
-            let corner = |n: u32| {
-                let angle = f64::from(n) * std::f64::consts::TAU / 12.0;
-                (x + 2.5 * angle.cos(), y + 2.5 * angle.sin())
-            };
-            let corners: Vec<_> = (0..12).map(corner).collect();
-            pen.polygon(&corners, color)
-        }
+        ([point], _) => pen.dot(*point, 2.5, color),
         (line, None) => pen.line(line, color, LINE),
         (line, Some((on, off))) => dashes(line, on, off)
             .iter()

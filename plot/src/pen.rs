@@ -22,6 +22,8 @@ pub(crate) struct Medium {
     pub(crate) width: f64,
     /// How far, in em, a text must go down for its capitals to stand centred.
     pub(crate) drop: f64,
+    /// Whether the backend joins the pieces of a line without spikes at sharp corners.
+    pub(crate) joins: bool,
 }
 
 impl Medium {
@@ -31,6 +33,7 @@ impl Medium {
         size_of_em: 1.0,
         width: 1.0,
         drop: 0.0,
+        joins: true,
     };
 }
 
@@ -75,8 +78,31 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
             filled: false,
             stroke_width: (width * self.medium.scale).round().max(1.0) as u32,
         };
-        let path = PathElement::new(self.pixels(line), style);
-        self.area.draw(&path).map_err(Error::backend)
+        let draw = |line: &[(f64, f64)]| {
+            let path = PathElement::new(self.pixels(line), style);
+            self.area.draw(&path).map_err(Error::backend)
+        };
+        if self.medium.joins || line.len() < 3 {
+            return draw(line);
+        }
+        line.windows(2).try_for_each(draw)?;
+        let inner = line.get(1..line.len() - 1).unwrap_or_default();
+        inner
+            .iter()
+            .try_for_each(|joint| self.dot(*joint, width / 2.0, color))
+    }
+
+    pub(crate) fn dot(
+        &self,
+        (x, y): (f64, f64),
+        radius: f64,
+        color: RGBColor,
+    ) -> Result<(), Error> {
+        let corner = |n: u32| {
+            let angle = f64::from(n) * std::f64::consts::TAU / 12.0;
+            (x + radius * angle.cos(), y + radius * angle.sin())
+        };
+        self.polygon(&(0..12).map(corner).collect::<Vec<_>>(), color)
     }
 
     pub(crate) fn polygon(&self, corners: &[(f64, f64)], color: RGBColor) -> Result<(), Error> {

@@ -51,6 +51,7 @@ pub fn to_svg(chart: &Chart, width: u32, height: u32, theme: Theme) -> Result<St
             size_of_em: SHRINK,
             width: FONT_HEIGHT / SHRINK,
             drop: 0.09,
+            joins: true,
         };
         draw_on(chart, &area, theme, medium)?;
         area.present().map_err(Error::backend)?;
@@ -90,6 +91,7 @@ pub fn to_png(chart: &Chart, width: u32, height: u32, theme: Theme) -> Result<Ve
             size_of_em: FONT_HEIGHT,
             width: 1.0,
             drop: 0.225,
+            joins: false,
         };
         draw_on(chart, &area, theme, medium)?;
         area.present().map_err(Error::backend)?;
