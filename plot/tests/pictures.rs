@@ -1,5 +1,7 @@
 //! Pictures: stable, of the asked size, with gaps as gaps.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use twinbench_model::{VirtualDuration, VirtualTime};
 use twinbench_plot::{
     Chart, Error, Marker, Point, Series, Severity, Theme, Threshold, to_png, to_svg,
