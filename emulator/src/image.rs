@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use object::{
     Endianness,
-    elf::{EM_ARM, EM_386, EM_AARCH64, EM_RISCV, EM_X86_64, ET_EXEC, FileHeader32, PT_LOAD},
+    elf::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_EXEC, FileHeader32, PT_LOAD},
     read::elf::{FileHeader, ProgramHeader, SectionHeader},
 };
 
@@ -30,7 +30,9 @@ pub struct Image {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// Not an ELF file at all.
-    #[error("not an ELF file: starts with {start}; give the .elf that the linker wrote, not a .bin or .hex")]
+    #[error(
+        "not an ELF file: starts with {start}; give the .elf that the linker wrote, not a .bin or .hex"
+    )]
     NotElf {
         /// The first bytes in hexadecimal.
         start: String,
@@ -54,7 +56,9 @@ pub enum ImageError {
         found: String,
     },
     /// The file ends early.
-    #[error("truncated: {what} ends at {end:#x}, past the file's end at {size:#x}; copy the file again")]
+    #[error(
+        "truncated: {what} ends at {end:#x}, past the file's end at {size:#x}; copy the file again"
+    )]
     Truncated {
         /// Which part.
         what: String,
@@ -225,6 +229,12 @@ impl Image {
         }
     }
 
+    /// Changes flash memory in place; what was decoded is forgotten.
+    pub(crate) fn change_flash(&mut self, change: impl FnOnce(&mut [u8])) {
+        change(&mut self.flash);
+        self.code = CodePages::new(self.map.flash_size);
+    }
+
     fn word(&self, address: u32) -> Option<u32> {
         let read = |bytes: &[u8], offset: usize| {
             let word: [u8; 4] = bytes.get(offset..offset + 4)?.try_into().ok()?;
@@ -233,9 +243,8 @@ impl Image {
         if let Some(offset) = self.map.flash_offset(address, 4) {
             return read(&self.flash, offset);
         }
-        self.ram().find_map(|(start, bytes)| {
-            read(bytes, address.checked_sub(start)? as usize)
-        })
+        self.ram()
+            .find_map(|(start, bytes)| read(bytes, address.checked_sub(start)? as usize))
     }
 
     fn check_vectors(&self) -> Result<(), ImageError> {
@@ -248,7 +257,11 @@ impl Image {
         if stack_fits && runs && address.is_multiple_of(128) {
             Ok(())
         } else {
-            Err(ImageError::NoVectors { address, stack, reset })
+            Err(ImageError::NoVectors {
+                address,
+                stack,
+                reset,
+            })
         }
     }
 }
@@ -268,16 +281,32 @@ fn check_header(elf: &[u8]) -> Result<&FileHeader32<Endianness>, ImageError> {
     let ident = elf.get(..6).unwrap_or(elf);
     if !ident.starts_with(b"\x7fELF") {
         let start: Vec<String> = ident.iter().map(|byte| format!("{byte:02x}")).collect();
-        let start = if start.is_empty() { "nothing (the file is empty)".into() } else { start.join(" ") };
+        let start = if start.is_empty() {
+            "nothing (the file is empty)".into()
+        } else {
+            start.join(" ")
+        };
         return Err(ImageError::NotElf { start });
     }
     match (ident.get(4), ident.get(5)) {
         (Some(1), Some(1)) => {}
         (Some(2), _) => return Err(ImageError::WrongClass { found: "64-bit" }),
-        (Some(1), Some(2)) => return Err(ImageError::WrongClass { found: "big-endian" }),
-        _ => return Err(ImageError::Damaged("its class is neither 32 nor 64 bit".into())),
+        (Some(1), Some(2)) => {
+            return Err(ImageError::WrongClass {
+                found: "big-endian",
+            });
+        }
+        _ => {
+            return Err(ImageError::Damaged(
+                "its class is neither 32 nor 64 bit".into(),
+            ));
+        }
     }
-    within(elf, "the file header", size_of::<FileHeader32<Endianness>>() as u64)?;
+    within(
+        elf,
+        "the file header",
+        size_of::<FileHeader32<Endianness>>() as u64,
+    )?;
     let header = FileHeader32::<Endianness>::parse(elf)
         .map_err(|error| ImageError::Damaged(error.to_string()))?;
     let machine = header.e_machine(Endianness::Little);
@@ -309,7 +338,11 @@ fn within(elf: &[u8], what: &str, end: u64) -> Result<(), ImageError> {
     if end <= size {
         return Ok(());
     }
-    Err(ImageError::Truncated { what: what.into(), end, size })
+    Err(ImageError::Truncated {
+        what: what.into(),
+        end,
+        size,
+    })
 }
 
 fn outside(map: &MemoryMap, index: usize, address: u32, size: u32) -> ImageError {

@@ -1,5 +1,7 @@
 //! The embedded machine: a Cortex-M4F core, the STM32F412 around it, and the AZ3166 board.
 
+pub mod board;
+mod bus;
 mod core;
 mod image;
 mod machine;

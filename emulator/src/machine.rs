@@ -1,10 +1,12 @@
 //! The chip: core, memories, peripherals, clocks and pins, run on virtual time.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use twinbench_model::VirtualTime;
 
 use crate::{
+    bus::Bus,
+    core::{Core, Halted, Sleep},
     image::Image,
     memory::MemoryMap,
     peripheral::{Clocks, Context, Peripheral, Pins, Signal},
@@ -14,7 +16,11 @@ use crate::{
 pub type Mapped = (u32, u32, Box<dyn Peripheral>);
 
 /// A microcontroller without its board.
-pub struct Chip {}
+pub struct Chip {
+    core: Core,
+    /// The stop that the caller knows of.
+    reported: Option<Stop>,
+}
 
 /// Why [`Chip::run_until`] returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,38 +69,185 @@ pub struct Registers {
     pub fpscr: u32,
 }
 
-// The interface that follows:
-// impl Chip {
-//     /// A chip at time zero, after power-on reset, with `image` in flash memory.
-//     pub fn new(map: MemoryMap, image: Arc<Image>, peripherals: Vec<Mapped>) -> Self;
-//     /// The virtual time that the chip has reached; a few cycles past the asked one at most.
-//     pub fn now(&self) -> VirtualTime;
-//     /// Runs up to `t`.
-//     pub fn run_until(&mut self, t: VirtualTime) -> Stop;
-//     /// When the chip wants to run next.
-//     pub fn next_wake(&self) -> NextWake;
-//     /// A peripheral for inspection, by its name and type.
-//     pub fn peripheral<T: Peripheral>(&self, name: &str) -> Option<&T>;
-//     /// Gives a peripheral something from outside (bytes into a UART, a value for a sensor behind a bus).
-//     /// Interrupt lines, deadlines, pins and resets that it changes are seen at once.
-//     /// `None`: no peripheral of this name and type.
-//     pub fn with_peripheral<T: Peripheral, R>(&mut self, name: &str, act: impl FnOnce(&mut T, &mut Context<'_>) -> R) -> Option<R>;
-//     /// Puts a level on a pin from outside; port 0 = A.
-//     pub fn set_pin(&mut self, port: u8, pin: u8, high: bool);
-//     /// Levels of the pins.
-//     pub fn pins(&self) -> &Pins;
-//     /// Clock rates as RCC has set them.
-//     pub fn clocks(&self) -> &Clocks;
-//     /// Moves everything that left the chip since the last call to `out`, in order of time.
-//     pub fn drain(&mut self, out: &mut Vec<Signal>);
-//     /// The reset line: core and peripherals start anew, RAM keeps its content, time goes on.
-//     pub fn reset(&mut self);
-//     /// Copies memory (flash, RAM) to `into` without side effects; how many bytes were there.
-//     pub fn read_memory(&self, address: u32, into: &mut [u8]) -> usize;
-//     /// Writes RAM or flash from outside, as a debugger does; how many bytes fitted.
-//     pub fn write_memory(&mut self, address: u32, bytes: &[u8]) -> usize;
-//     /// The core's registers.
-//     pub fn registers(&self) -> Registers;
-//     /// Instructions executed since power-on.
-//     pub fn instructions(&self) -> u64;
-// }
+
+impl Chip {
+    /// A chip at time zero, after power-on reset, with `image` in flash memory.
+    pub fn new(map: MemoryMap, image: Arc<Image>, peripherals: Vec<Mapped>) -> Self {
+        let mut core = Core::new(Bus::new(map, image, peripherals));
+        core.reset_all();
+        Self { core, reported: None }
+    }
+
+    /// The virtual time that the chip has reached: what was asked for, or past it by less than
+    /// the longest instruction.
+    pub fn now(&self) -> VirtualTime {
+        self.core.now()
+    }
+
+    /// Runs up to `t`. A chip that locks up or exits returns at once the first time; run on, it
+    /// goes with the time (its peripherals still work, a watchdog can reset it) and returns the
+    /// same again.
+    pub fn run_until(&mut self, t: VirtualTime) -> Stop {
+        loop {
+            self.core.service();
+            let stop = self.core.halted.as_ref().map(|halted| match halted {
+                Halted::Lockup(text) => Stop::Lockup(text.clone()),
+                Halted::Exited(code) => Stop::Exited(*code),
+            });
+            if stop != self.reported {
+                self.reported.clone_from(&stop);
+                if let Some(stop) = stop {
+                    return stop;
+                }
+            }
+            if self.core.now() >= t {
+                return self.reported.clone().unwrap_or(Stop::Reached);
+            }
+            let core = &mut self.core;
+            let horizon = core.bus.next_deadline.map_or(t, |deadline| deadline.min(t));
+            let mut limit = core.time.cycles(horizon);
+            if let Some(deadline) = core.timer_deadline() {
+                limit = limit.min(deadline);
+            }
+            // A peripheral whose deadline stands still must not hold up time.
+            let limit = limit.max(core.cycles + 1);
+            if core.halted.is_some() || core.sleep != Sleep::Awake {
+                core.cycles = limit;
+            } else {
+                core.run(limit);
+            }
+        }
+    }
+
+    /// When the chip wants to run next.
+    pub fn next_wake(&self) -> NextWake {
+        let core = &self.core;
+        if core.is_busy() {
+            return NextWake::Busy;
+        }
+        let timer = core.timer_deadline().map(|cycles| core.time.time(cycles));
+        match core.bus.next_deadline.into_iter().chain(timer).min() {
+            Some(time) => NextWake::At(time.max(core.now())),
+            None => NextWake::Never,
+        }
+    }
+
+    /// A peripheral for inspection, by its name and type.
+    pub fn peripheral<T: Peripheral>(&self, name: &str) -> Option<&T> {
+        self.core.bus.peripheral(name)
+    }
+
+    /// Gives a peripheral something from outside: bytes into a UART, a value for a sensor behind
+    /// a bus. Interrupt lines, deadlines, pins and resets that it changes are followed up.
+    /// `None`: no peripheral of this name and type.
+    pub fn with_peripheral<T: Peripheral, R>(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut T, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let index = self.core.bus.slot_of::<T>(name)?;
+        let now = self.core.now();
+        let result = self.core.bus.act(index, now, |device, cx| {
+            let any: &mut dyn Any = device;
+            any.downcast_mut::<T>().map(|device| act(device, cx))
+        });
+        result.flatten()
+    }
+
+    /// Puts a level on a pin from outside; port 0 = A to 7 = H, pin 0 to 15. Others are ignored.
+    pub fn set_pin(&mut self, port: u8, pin: u8, high: bool) {
+        if port < 8 && pin < 16 {
+            let now = self.core.now();
+            self.core.bus.set_pin(port.into(), pin, high, now);
+        }
+    }
+
+    /// Levels of the pins.
+    pub fn pins(&self) -> &Pins {
+        &self.core.bus.pins
+    }
+
+    /// Clock rates as RCC has set them.
+    pub fn clocks(&self) -> &Clocks {
+        &self.core.bus.clocks
+    }
+
+    /// Moves everything that left the chip since the last call to `out`, in order of time.
+    pub fn drain(&mut self, out: &mut Vec<Signal>) {
+        let from = out.len();
+        out.append(&mut self.core.bus.out);
+        // A peripheral may date a signal ahead, such as a byte that still leaves its shift register.
+        if let Some(new) = out.get_mut(from..) {
+            new.sort_by_key(|signal| signal.time);
+        }
+    }
+
+    /// The reset line: core and peripherals start anew, RAM keeps its content, time goes on.
+    pub fn reset(&mut self) {
+        self.core.reset_all();
+        self.reported = None;
+    }
+
+    /// Copies flash memory or RAM to `into` without side effects; how many bytes were there.
+    pub fn read_memory(&self, address: u32, into: &mut [u8]) -> usize {
+        let mut count = 0;
+        for (byte, address) in into.iter_mut().zip(address..=u32::MAX) {
+            let Some(value) = self.core.bus.memory(address, 1) else {
+                break;
+            };
+            *byte = value as u8;
+            count += 1;
+        }
+        count
+    }
+
+    /// Writes RAM or flash memory from outside, as a debugger does; how many bytes fitted.
+    pub fn write_memory(&mut self, address: u32, bytes: &[u8]) -> usize {
+        let bus = &mut self.core.bus;
+        if let Some(offset) = bus.map.ram_offset(address, 0) {
+            let count = bytes.len().min(bus.ram.len() - offset);
+            bus.set_ram(offset, bytes.get(..count).unwrap_or_default());
+            return count;
+        }
+        let Some(offset) = bus.map.flash_offset(address, 0) else {
+            return 0;
+        };
+        let mut count = 0;
+        bus.change_flash(|flash| {
+            for (place, byte) in flash.iter_mut().skip(offset).zip(bytes) {
+                *place = *byte;
+                count += 1;
+            }
+        });
+        count
+    }
+
+    /// The core's registers.
+    pub fn registers(&self) -> Registers {
+        let core = &self.core;
+        let mut r = core.r;
+        r[15] = core.next;
+        Registers {
+            r,
+            xpsr: core.xpsr(),
+            msp: core.msp(),
+            psp: core.psp(),
+            primask: core.primask.into(),
+            basepri: core.basepri.into(),
+            faultmask: core.faultmask.into(),
+            control: core.control.into(),
+            s: core.fp.s,
+            fpscr: core.fp.fpscr,
+        }
+    }
+
+    /// Instructions executed since power-on.
+    pub fn instructions(&self) -> u64 {
+        self.core.instructions
+    }
+
+    /// Core cycles since power-on, those asleep included.
+    pub fn cycles(&self) -> u64 {
+        self.core.cycles
+    }
+}

@@ -28,7 +28,8 @@ impl MemoryMap {
     pub(crate) fn flash_offset(&self, address: u32, len: u32) -> Option<usize> {
         let within = |base: u32| {
             let offset = address.checked_sub(base)?;
-            (offset <= self.flash_size && len <= self.flash_size - offset).then_some(offset as usize)
+            (offset <= self.flash_size && len <= self.flash_size - offset)
+                .then_some(offset as usize)
         };
         within(self.flash_base).or_else(|| within(0))
     }

@@ -1,0 +1,375 @@
+//! The bus: memories, and peripherals by address.
+
+use std::{any::Any, collections::BTreeSet, ops::Range, sync::Arc};
+
+use twinbench_model::VirtualTime;
+
+use crate::{
+    core::RamCode,
+    image::Image,
+    machine::Mapped,
+    memory::MemoryMap,
+    peripheral::{
+        Clocks, Context, IrqLines, Peripheral, Pins, Signal, SignalKind, WHOLE_CHIP, Width,
+    },
+};
+
+/// A peripheral at its place.
+struct Slot {
+    base: u32,
+    size: u32,
+    device: Box<dyn Peripheral>,
+    deadline: Option<VirtualTime>,
+}
+
+/// A change of flash memory that waits until no instruction runs from it.
+enum FlashChange {
+    /// Programming can only clear bits.
+    Program(usize, u32, u32),
+    Erase(Range<u32>),
+}
+
+/// Memories, peripherals, and what they share.
+pub(crate) struct Bus {
+    pub(crate) map: MemoryMap,
+    pub(crate) image: Arc<Image>,
+    pub(crate) ram: Vec<u8>,
+    pub(crate) ram_code: RamCode,
+    /// Offsets below this need no check.
+    pub(crate) fast_ram: usize,
+    pub(crate) clocks: Clocks,
+    pub(crate) pins: Pins,
+    pub(crate) irq: IrqLines,
+    pub(crate) out: Vec<Signal>,
+    /// Something changed that the core must look at: lines, deadlines, clocks, flash memory.
+    pub(crate) attention: bool,
+    /// A peripheral wants the whole chip reset.
+    pub(crate) reset_requested: bool,
+    /// The earliest deadline of a peripheral.
+    pub(crate) next_deadline: Option<VirtualTime>,
+    /// Sorted by base address.
+    slots: Vec<Slot>,
+    last: usize,
+    resets: Vec<&'static str>,
+    flash_changes: Vec<FlashChange>,
+    noted: BTreeSet<(u32, bool)>,
+}
+
+impl Bus {
+    pub(crate) fn new(map: MemoryMap, image: Arc<Image>, peripherals: Vec<Mapped>) -> Self {
+        let mut slots: Vec<Slot> = peripherals
+            .into_iter()
+            .map(|(base, size, device)| Slot { base, size, deadline: device.deadline(), device })
+            .collect();
+        slots.sort_by_key(|slot| slot.base);
+        let mut bus = Self {
+            map,
+            image,
+            ram: vec![0; map.ram_size as usize],
+            ram_code: RamCode::new(map.ram_size),
+            fast_ram: (map.ram_size as usize).saturating_sub(3),
+            clocks: Clocks::default(),
+            pins: Pins::default(),
+            irq: IrqLines::default(),
+            out: Vec::new(),
+            attention: true,
+            reset_requested: false,
+            next_deadline: None,
+            slots,
+            last: 0,
+            resets: Vec::new(),
+            flash_changes: Vec::new(),
+            noted: BTreeSet::new(),
+        };
+        bus.load_ram();
+        bus
+    }
+
+    fn load_ram(&mut self) {
+        for (address, bytes) in self.image.ram() {
+            if let Some(offset) = self.map.ram_offset(address, bytes.len() as u32)
+                && let Some(place) = self.ram.get_mut(offset..offset + bytes.len())
+            {
+                place.copy_from_slice(bytes);
+                self.ram_code.forget(offset, bytes.len());
+            }
+        }
+    }
+
+    /// Peripherals back to their state after power-on; memory keeps its content, but what the
+    /// image places in RAM is placed again.
+    pub(crate) fn reset(&mut self, now: VirtualTime) {
+        self.reset_requested = false;
+        self.clocks = Clocks::default();
+        self.flash_changes.clear();
+        self.load_ram();
+        for index in 0..self.slots.len() {
+            self.slots[index].device.reset();
+        }
+        for index in 0..self.slots.len() {
+            self.act(index, now, Peripheral::advance);
+        }
+        self.attention = true;
+    }
+
+    /// Bytes of flash memory or RAM, little-endian.
+    #[inline]
+    pub(crate) fn memory(&self, address: u32, size: u32) -> Option<u32> {
+        let bytes = if let Some(offset) = self.map.flash_offset(address, size) {
+            self.image.flash().get(offset..offset + size as usize)?
+        } else {
+            let offset = self.map.ram_offset(address, size)?;
+            self.ram.get(offset..offset + size as usize)?
+        };
+        let mut word = [0; 4];
+        word.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(u32::from_le_bytes(word))
+    }
+
+    /// Writes RAM, or programs flash memory if its controller lets it; `false`: no memory there.
+    pub(crate) fn set_memory(
+        &mut self,
+        address: u32,
+        size: u32,
+        value: u32,
+        now: VirtualTime,
+        pc: u32,
+    ) -> bool {
+        if let Some(offset) = self.map.ram_offset(address, size) {
+            let bytes = value.to_le_bytes();
+            self.set_ram(offset, bytes.get(..size as usize).unwrap_or_default());
+            return true;
+        }
+        let Some(offset) = self.map.flash_offset(address, size) else {
+            return false;
+        };
+        if self.slots.iter().any(|slot| slot.device.programs_flash()) {
+            self.flash_changes.push(FlashChange::Program(offset, size, value));
+            self.attention = true;
+        } else if self.noted.insert((address, true)) {
+            self.note(now, format!("store to locked flash memory at {address:#010x}, pc {pc:#010x}"));
+        }
+        true
+    }
+
+    /// Writes RAM.
+    pub(crate) fn set_ram(&mut self, offset: usize, bytes: &[u8]) {
+        if let Some(place) = self.ram.get_mut(offset..offset + bytes.len()) {
+            place.copy_from_slice(bytes);
+            if self.ram_code.any {
+                self.ram_code.forget(offset, bytes.len());
+            }
+        }
+    }
+
+    /// Changes flash memory: the first time in a copy of the shared image.
+    pub(crate) fn change_flash(&mut self, change: impl FnOnce(&mut [u8])) {
+        if let Some(image) = Arc::get_mut(&mut self.image) {
+            image.change_flash(change);
+        } else {
+            self.image = Arc::new(self.image.with_flash(change));
+        }
+    }
+
+    /// Carries out the waiting changes of flash memory.
+    pub(crate) fn apply_flash_changes(&mut self) {
+        let changes = std::mem::take(&mut self.flash_changes);
+        if changes.is_empty() {
+            return;
+        }
+        self.change_flash(|flash| {
+            for change in changes {
+                match change {
+                    FlashChange::Program(offset, size, value) => {
+                        let bytes = value.to_le_bytes();
+                        for (place, byte) in flash.iter_mut().skip(offset).zip(bytes).take(size as usize) {
+                            *place &= byte;
+                        }
+                    }
+                    FlashChange::Erase(range) => {
+                        let end = (range.end as usize).min(flash.len());
+                        if let Some(part) = flash.get_mut(range.start as usize..end) {
+                            part.fill(0xFF);
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    fn find(&mut self, address: u32) -> Option<usize> {
+        let holds = |slot: &Slot| address.wrapping_sub(slot.base) < slot.size;
+        if self.slots.get(self.last).is_some_and(holds) {
+            return Some(self.last);
+        }
+        let index = self.slots.partition_point(|slot| slot.base <= address).checked_sub(1)?;
+        if !self.slots.get(index).is_some_and(holds) {
+            return None;
+        }
+        self.last = index;
+        Some(index)
+    }
+
+    /// Reads from a peripheral; `None`: none there.
+    pub(crate) fn read(&mut self, address: u32, width: Width, now: VirtualTime, pc: u32) -> Option<u32> {
+        let index = self.find(address)?;
+        let offset = address - self.slots.get(index)?.base;
+        let value = self.act(index, now, |device, cx| device.read(offset, width, cx));
+        if value.flatten().is_none() {
+            self.note_unmodelled(Some(index), address, false, now, pc);
+        }
+        Some(value.flatten().unwrap_or_default())
+    }
+
+    /// Writes to a peripheral; `false`: none there.
+    pub(crate) fn write(
+        &mut self,
+        address: u32,
+        width: Width,
+        value: u32,
+        now: VirtualTime,
+        pc: u32,
+    ) -> bool {
+        let Some(index) = self.find(address) else {
+            return false;
+        };
+        let offset = self.slots.get(index).map_or(0, |slot| address - slot.base);
+        let done = self.act(index, now, |device, cx| device.write(offset, width, value, cx));
+        if done.flatten().is_none() {
+            self.note_unmodelled(Some(index), address, true, now, pc);
+        }
+        true
+    }
+
+    /// Logs an access that nothing models, once for each address and direction.
+    pub(crate) fn note_unmodelled(
+        &mut self,
+        slot: Option<usize>,
+        address: u32,
+        write: bool,
+        now: VirtualTime,
+        pc: u32,
+    ) {
+        if !self.noted.insert((address, write)) {
+            return;
+        }
+        let what = if write { "write to" } else { "read of" };
+        let place = slot.and_then(|index| self.slots.get(index)).map_or_else(
+            || format!("{address:#010x}"),
+            |slot| format!("{} + {:#x} ({address:#010x})", slot.device.name(), address - slot.base),
+        );
+        self.note(now, format!("{what} {place} is not modelled, pc {pc:#010x}"));
+    }
+
+    /// A line of diagnosis.
+    pub(crate) fn note(&mut self, now: VirtualTime, text: String) {
+        tracing::debug!(target: "emulator", time = now.as_nanos(), "{text}");
+        self.out.push(Signal { time: now, kind: SignalKind::Note(text) });
+    }
+
+    /// Lets one peripheral act, then follows up what it changed. `None`: no such slot.
+    pub(crate) fn act<R>(
+        &mut self,
+        index: usize,
+        now: VirtualTime,
+        act: impl FnOnce(&mut dyn Peripheral, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let clocks = self.clocks;
+        let result = self.act_alone(index, now, act)?;
+        self.follow(clocks, now);
+        Some(result)
+    }
+
+    fn act_alone<R>(
+        &mut self,
+        index: usize,
+        now: VirtualTime,
+        act: impl FnOnce(&mut dyn Peripheral, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let slot = self.slots.get_mut(index)?;
+        let mut cx = Context {
+            now,
+            irq: &mut self.irq,
+            clocks: &mut self.clocks,
+            pins: &mut self.pins,
+            resets: &mut self.resets,
+            out: &mut self.out,
+        };
+        let result = act(slot.device.as_mut(), &mut cx);
+        slot.deadline = slot.device.deadline();
+        if let Some(range) = slot.device.take_flash_erase() {
+            self.flash_changes.push(FlashChange::Erase(range));
+            self.attention = true;
+        }
+        Some(result)
+    }
+
+    /// Resets, changes of clocks and pins that a peripheral caused, then the next deadline.
+    fn follow(&mut self, clocks: Clocks, now: VirtualTime) {
+        for name in std::mem::take(&mut self.resets) {
+            if name == WHOLE_CHIP {
+                self.reset_requested = true;
+                self.attention = true;
+                continue;
+            }
+            for index in 0..self.slots.len() {
+                if self.slots[index].device.name() == name {
+                    self.slots[index].device.reset();
+                    self.act_alone(index, now, Peripheral::advance);
+                }
+            }
+        }
+        if self.clocks != clocks {
+            for index in 0..self.slots.len() {
+                self.act_alone(index, now, Peripheral::advance);
+            }
+            self.attention = true;
+        }
+        if self.pins.input_changed {
+            for index in 0..self.slots.len() {
+                if self.slots[index].device.watches_pins() {
+                    self.act_alone(index, now, Peripheral::advance);
+                }
+            }
+            self.pins.input_changed = false;
+        }
+        let next = self.slots.iter().filter_map(|slot| slot.deadline).min();
+        self.attention |= self.irq.changed || next != self.next_deadline;
+        self.next_deadline = next;
+    }
+
+    /// Calls every peripheral whose deadline has come.
+    pub(crate) fn advance_due(&mut self, now: VirtualTime) {
+        if self.next_deadline.is_none_or(|next| next > now) {
+            return;
+        }
+        let clocks = self.clocks;
+        for index in 0..self.slots.len() {
+            if self.slots[index].deadline.is_some_and(|deadline| deadline <= now) {
+                self.act_alone(index, now, Peripheral::advance);
+            }
+        }
+        self.follow(clocks, now);
+    }
+
+    /// A pin gets a level from outside.
+    pub(crate) fn set_pin(&mut self, port: usize, pin: u8, high: bool, now: VirtualTime) {
+        self.pins.wire(port, pin, high);
+        self.follow(self.clocks, now);
+    }
+
+    /// The slot of a peripheral by name and type.
+    pub(crate) fn slot_of<T: Peripheral>(&self, name: &str) -> Option<usize> {
+        self.slots.iter().position(|slot| {
+            let any: &dyn Any = slot.device.as_ref();
+            slot.device.name() == name && any.is::<T>()
+        })
+    }
+
+    /// A peripheral by name and type.
+    pub(crate) fn peripheral<T: Peripheral>(&self, name: &str) -> Option<&T> {
+        let slot = self.slots.get(self.slot_of::<T>(name)?)?;
+        let any: &dyn Any = slot.device.as_ref();
+        any.downcast_ref()
+    }
+}
