@@ -46,6 +46,12 @@ pub enum Error {
         /// What the storage engine says.
         cause: String,
     },
+    /// A record's key cannot be stored; nothing of its commit was.
+    #[error("a key must have 1 to 65,535 bytes, not {length}")]
+    Key {
+        /// The key's length.
+        length: usize,
+    },
     /// An earlier commit failed, so later ones are refused until the folder is opened again.
     #[error(
         "{folder} takes no more commits since one failed: look for a full disk, then start again"

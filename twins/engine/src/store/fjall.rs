@@ -9,7 +9,7 @@ use std::{
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use twinbench_model::{Record, Table};
 
-use super::{Error, Row, Store};
+use super::{Error, Row, Store, check_keys};
 
 /// The version of the folder's layout: keyspaces, keys and what their values begin with.
 pub const FORMAT_VERSION: u32 = 1;
@@ -134,6 +134,7 @@ impl Store for FjallStore {
                 folder: self.folder.clone(),
             });
         }
+        check_keys(records)?;
         let mut batch = self
             .database
             .batch()

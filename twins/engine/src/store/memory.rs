@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use twinbench_model::{Record, Table};
 
-use super::{Error, Row, Store};
+use super::{Error, Row, Store, check_keys};
 
 /// Tables in memory, as durable as the value itself.
 ///
@@ -31,6 +31,7 @@ impl Store for MemoryStore {
     }
 
     fn commit(&mut self, records: &[Record]) -> Result<(), Error> {
+        check_keys(records)?;
         for record in records {
             let table = self.tables.entry(record.table).or_default();
             match &record.value {

@@ -30,7 +30,20 @@ pub trait Store {
     /// When it returns, the records survive the end of the process and of the machine.
     ///
     /// # Errors
-    /// When they cannot be written. Whether they survive is then open until the store is opened
+    /// When a key is empty or longer than 65,535 bytes: nothing was stored. When they cannot be
+    /// written: whether they survive is then open until the store is opened
     /// again, and no further commit is taken: two states of the same thing would be worse than none.
     fn commit(&mut self, records: &[Record]) -> Result<(), Error>;
+}
+
+/// The longest key, in bytes.
+const LONGEST_KEY: usize = u16::MAX as usize;
+
+/// Refuses keys that a store on disk cannot hold, before anything of a commit is done.
+fn check_keys(records: &[Record]) -> Result<(), Error> {
+    let wrong = records
+        .iter()
+        .map(|record| record.key.len())
+        .find(|length| !(1..=LONGEST_KEY).contains(length));
+    wrong.map_or(Ok(()), |length| Err(Error::Key { length }))
 }
