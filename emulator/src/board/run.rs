@@ -75,6 +75,7 @@ impl Board {
             file: file.clone(),
             names,
         };
+        board.note_reset(ResetCause::Power);
         board.set_seed(0);
         for line in board.file.line.values() {
             let high = line.level == Level::High;
@@ -179,8 +180,7 @@ impl Board {
     /// content, sensors go on, and so does time.
     pub fn reset(&mut self) {
         self.chip.reset();
-        self.chip
-            .with_peripheral::<Rcc, _>("RCC", |rcc, _| rcc.note_reset(ResetCause::Pin));
+        self.note_reset(ResetCause::Pin);
         self.for_each_device(|device| {
             if device.has_reset_line() {
                 device.power_on();
@@ -201,6 +201,11 @@ impl Board {
     /// What the board is wired like.
     pub fn file(&self) -> &BoardFile {
         &self.file
+    }
+
+    fn note_reset(&mut self, cause: ResetCause) {
+        self.chip
+            .with_peripheral::<Rcc, _>("RCC", |rcc, _| rcc.note_reset(cause));
     }
 
     fn for_each_device(&mut self, mut act: impl FnMut(&mut dyn I2cDevice)) {

@@ -7,6 +7,7 @@
 mod access;
 mod exti;
 pub mod f412;
+mod flash;
 mod gpio;
 mod i2c;
 mod identity;
@@ -23,11 +24,12 @@ mod usart;
 mod watchdog;
 
 pub use exti::{Exti, Syscfg};
+pub use flash::FlashInterface;
 pub use gpio::{Gpio, PinMode};
 pub use i2c::{I2c, I2cPort};
 pub use identity::{Dbgmcu, DeviceId};
 pub use numbers::{Crc, Rng};
-pub use power::{FlashInterface, Pwr};
+pub use power::Pwr;
 pub use rcc::{Rcc, ResetCause};
 pub use rtc::Rtc;
 pub use timer::{Timer, TimerPort};

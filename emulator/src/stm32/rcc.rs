@@ -98,6 +98,8 @@ pub struct Rcc {
     /// Registers by offset / 4; those that need more have a field.
     registers: [u32; 38],
     csr: u32,
+    /// Reset flags before the last reset.
+    flags: u32,
     bdcr: u32,
 }
 
@@ -108,6 +110,7 @@ impl Rcc {
             hse,
             registers: [0; 38],
             csr: 0,
+            flags: 0,
             bdcr: 0,
         };
         rcc.note_reset(ResetCause::Power);
@@ -115,14 +118,16 @@ impl Rcc {
         rcc
     }
 
-    /// Sets the flags in CSR that tell why the chip was reset; they stay until firmware clears them.
+    /// Tells why the last reset was: sets its flags in CSR, where they stay until firmware clears
+    /// them. A reset without word is taken for one that the software asked for.
     pub fn note_reset(&mut self, cause: ResetCause) {
-        self.csr |= match cause {
+        let flags = match cause {
             ResetCause::Power => 0b1110 << 24,
             ResetCause::Pin => 1 << 26,
             ResetCause::Software => (1 << 28) | (1 << 26),
             ResetCause::Watchdog => (1 << 29) | (1 << 26),
         };
+        self.csr = self.flags | flags;
     }
 
     fn defaults() -> [u32; 38] {
@@ -315,7 +320,8 @@ impl Peripheral for Rcc {
     /// The backup domain and the reset flags keep their values (6.1.1).
     fn reset(&mut self) {
         self.registers = Self::defaults();
-        self.csr &= 0xFE00_0000;
+        self.flags = self.csr & 0xFE00_0000;
+        self.note_reset(ResetCause::Software);
     }
 }
 
@@ -380,9 +386,11 @@ mod tests {
         assert_eq!(rig.read(&mut rcc, CSR), 0x0E00_0000);
         rig.modify(&mut rcc, CSR, |v| v | 1 << 24);
         assert_eq!(rig.read(&mut rcc, CSR), 0);
-        rcc.note_reset(ResetCause::Software);
         rcc.reset();
         assert_eq!(rig.read(&mut rcc, CSR), 0x1400_0000);
+        rcc.reset();
+        rcc.note_reset(ResetCause::Watchdog);
+        assert_eq!(rig.read(&mut rcc, CSR), 0x3400_0000);
         rig.modify(&mut rcc, CSR, |v| v | 1);
         assert_eq!(rig.read(&mut rcc, CSR) & 3, 3, "LSIRDY follows LSION");
         rig.write(&mut rcc, BDCR, 0x8101);

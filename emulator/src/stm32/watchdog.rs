@@ -3,14 +3,15 @@
 use twinbench_model::VirtualTime;
 
 use super::{access::Lanes, ticks};
-use crate::peripheral::{Context, Peripheral, Signal, SignalKind, Width};
+use crate::peripheral::{Context, Peripheral, Signal, SignalKind, WHOLE_CHIP, Width};
 
 /// Frequency of the internal low-speed oscillator in hertz, nominal.
 const LSI: u32 = 32_000;
 
 /// The independent watchdog.
 ///
-/// When it expires it says so in a note; it does not reset the chip yet.
+/// When it expires it says so in a note and resets the chip. The reset flags in RCC do not tell it
+/// from a reset by software.
 #[derive(Debug, Clone)]
 pub struct Iwdg {
     open: bool,
@@ -91,10 +92,9 @@ impl Peripheral for Iwdg {
             self.expires = None;
             cx.out.push(Signal {
                 time: cx.now,
-                kind: SignalKind::Note(
-                    "IWDG: expired; a real chip resets here, this one goes on".into(),
-                ),
+                kind: SignalKind::Note("IWDG: expired, the chip is reset".into()),
             });
+            cx.resets.push(WHOLE_CHIP);
         }
     }
 
@@ -182,5 +182,6 @@ mod tests {
         assert!(rig.out.is_empty());
         rig.run_to(&mut iwdg, VirtualTime::from_millis(1900));
         assert_eq!(rig.out.len(), 1);
+        assert_eq!(rig.resets, [WHOLE_CHIP]);
     }
 }
