@@ -12,13 +12,16 @@ use twinbench_model::VirtualTime;
 
 fn board() -> Option<Board> {
     let elf = common::compile("board.c", "flash.ld", &["-O2"])?;
-    let map = BoardFile::az3166().unwrap().memory_map();
-    let image = Image::from_elf(&elf, &map).unwrap();
-    Some(Board::az3166(Arc::new(image)).unwrap())
+    let file = BoardFile::az3166().expect("the board file is part of the program");
+    let image = Image::from_elf(&elf, &file.memory_map()).expect("the compiler made a whole image");
+    Some(Board::new(&file, Arc::new(image)).expect("the image is for this board"))
 }
 
 fn run(board: &mut Board, millis: u64) -> Vec<BoardOutput> {
-    assert_eq!(board.run_until(VirtualTime::from_millis(millis)), Stop::Reached);
+    assert_eq!(
+        board.run_until(VirtualTime::from_millis(millis)),
+        Stop::Reached
+    );
     let mut out = Vec::new();
     board.drain(&mut out);
     out
@@ -106,7 +109,10 @@ fn it_sleeps_to_its_next_deadline() {
     let NextWake::At(at) = board.next_wake() else {
         panic!("{:?}", board.next_wake())
     };
-    assert!(at > VirtualTime::from_millis(2050) && at < VirtualTime::from_millis(2150), "{at:?}");
+    assert!(
+        at > VirtualTime::from_millis(2050) && at < VirtualTime::from_millis(2150),
+        "{at:?}"
+    );
     run(&mut board, 12_050);
     let spent = board.chip().instructions() - before;
     assert!(spent < 5_000, "{spent} instructions in ten idle seconds");
@@ -131,7 +137,11 @@ fn a_reset_starts_over_at_the_present_time() {
     run(&mut board, 200);
     board.reset();
     let out = run(&mut board, 250);
-    assert!(console(&out).starts_with("board up\r\n"), "{}", console(&out));
+    assert!(
+        console(&out).starts_with("board up\r\n"),
+        "{}",
+        console(&out)
+    );
 }
 
 #[test]

@@ -16,7 +16,14 @@ pub(crate) fn compile(source: &str, script: &str, flags: &[&str]) -> Option<Vec<
     );
     let elf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let result = Command::new("arm-none-eabi-gcc")
-        .args(["-mcpu=cortex-m4", "-mthumb", "-ffreestanding", "-nostdlib", "-Wall", "-Werror"])
+        .args([
+            "-mcpu=cortex-m4",
+            "-mthumb",
+            "-ffreestanding",
+            "-nostdlib",
+            "-Wall",
+            "-Werror",
+        ])
         .args(flags)
         .arg("-T")
         .arg(folder.join(script))
@@ -31,7 +38,9 @@ pub(crate) fn compile(source: &str, script: &str, flags: &[&str]) -> Option<Vec<
         }
         Ok(output) => panic!("{source}: {}", String::from_utf8_lossy(&output.stderr)),
         Err(error) => {
-            let what = format!("arm-none-eabi-gcc cannot be run ({error}); on Debian: apt install gcc-arm-none-eabi");
+            let what = format!(
+                "arm-none-eabi-gcc cannot be run ({error}); on Debian: apt install gcc-arm-none-eabi"
+            );
             assert!(std::env::var_os("CI").is_none(), "{what}");
             eprintln!("SKIPPED: {what}");
             None
