@@ -59,7 +59,12 @@ impl Bus {
     pub(crate) fn new(map: MemoryMap, image: Arc<Image>, peripherals: Vec<Mapped>) -> Self {
         let mut slots: Vec<Slot> = peripherals
             .into_iter()
-            .map(|(base, size, device)| Slot { base, size, deadline: device.deadline(), device })
+            .map(|(base, size, device)| Slot {
+                base,
+                size,
+                deadline: device.deadline(),
+                device,
+            })
             .collect();
         slots.sort_by_key(|slot| slot.base);
         let mut bus = Self {
@@ -144,10 +149,14 @@ impl Bus {
             return false;
         };
         if self.slots.iter().any(|slot| slot.device.programs_flash()) {
-            self.flash_changes.push(FlashChange::Program(offset, size, value));
+            self.flash_changes
+                .push(FlashChange::Program(offset, size, value));
             self.attention = true;
         } else if self.noted.insert((address, true)) {
-            self.note(now, format!("store to locked flash memory at {address:#010x}, pc {pc:#010x}"));
+            self.note(
+                now,
+                format!("store to locked flash memory at {address:#010x}, pc {pc:#010x}"),
+            );
         }
         true
     }
@@ -182,7 +191,9 @@ impl Bus {
                 match change {
                     FlashChange::Program(offset, size, value) => {
                         let bytes = value.to_le_bytes();
-                        for (place, byte) in flash.iter_mut().skip(offset).zip(bytes).take(size as usize) {
+                        for (place, byte) in
+                            flash.iter_mut().skip(offset).zip(bytes).take(size as usize)
+                        {
                             *place &= byte;
                         }
                     }
@@ -202,7 +213,10 @@ impl Bus {
         if self.slots.get(self.last).is_some_and(holds) {
             return Some(self.last);
         }
-        let index = self.slots.partition_point(|slot| slot.base <= address).checked_sub(1)?;
+        let index = self
+            .slots
+            .partition_point(|slot| slot.base <= address)
+            .checked_sub(1)?;
         if !self.slots.get(index).is_some_and(holds) {
             return None;
         }
@@ -211,7 +225,13 @@ impl Bus {
     }
 
     /// Reads from a peripheral; `None`: none there.
-    pub(crate) fn read(&mut self, address: u32, width: Width, now: VirtualTime, pc: u32) -> Option<u32> {
+    pub(crate) fn read(
+        &mut self,
+        address: u32,
+        width: Width,
+        now: VirtualTime,
+        pc: u32,
+    ) -> Option<u32> {
         let index = self.find(address)?;
         let offset = address - self.slots.get(index)?.base;
         let value = self.act(index, now, |device, cx| device.read(offset, width, cx));
@@ -234,7 +254,9 @@ impl Bus {
             return false;
         };
         let offset = self.slots.get(index).map_or(0, |slot| address - slot.base);
-        let done = self.act(index, now, |device, cx| device.write(offset, width, value, cx));
+        let done = self.act(index, now, |device, cx| {
+            device.write(offset, width, value, cx)
+        });
         if done.flatten().is_none() {
             self.note_unmodelled(Some(index), address, true, now, pc);
         }
@@ -256,15 +278,27 @@ impl Bus {
         let what = if write { "write to" } else { "read of" };
         let place = slot.and_then(|index| self.slots.get(index)).map_or_else(
             || format!("{address:#010x}"),
-            |slot| format!("{} + {:#x} ({address:#010x})", slot.device.name(), address - slot.base),
+            |slot| {
+                format!(
+                    "{} + {:#x} ({address:#010x})",
+                    slot.device.name(),
+                    address - slot.base
+                )
+            },
         );
-        self.note(now, format!("{what} {place} is not modelled, pc {pc:#010x}"));
+        self.note(
+            now,
+            format!("{what} {place} is not modelled, pc {pc:#010x}"),
+        );
     }
 
     /// A line of diagnosis.
     pub(crate) fn note(&mut self, now: VirtualTime, text: String) {
         tracing::debug!(target: "emulator", time = now.as_nanos(), "{text}");
-        self.out.push(Signal { time: now, kind: SignalKind::Note(text) });
+        self.out.push(Signal {
+            time: now,
+            kind: SignalKind::Note(text),
+        });
     }
 
     /// Lets one peripheral act, then follows up what it changed. `None`: no such slot.
@@ -345,7 +379,10 @@ impl Bus {
         }
         let clocks = self.clocks;
         for index in 0..self.slots.len() {
-            if self.slots[index].deadline.is_some_and(|deadline| deadline <= now) {
+            if self.slots[index]
+                .deadline
+                .is_some_and(|deadline| deadline <= now)
+            {
                 self.act_alone(index, now, Peripheral::advance);
             }
         }

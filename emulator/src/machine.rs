@@ -69,13 +69,15 @@ pub struct Registers {
     pub fpscr: u32,
 }
 
-
 impl Chip {
     /// A chip at time zero, after power-on reset, with `image` in flash memory.
     pub fn new(map: MemoryMap, image: Arc<Image>, peripherals: Vec<Mapped>) -> Self {
         let mut core = Core::new(Bus::new(map, image, peripherals));
         core.reset_all();
-        Self { core, reported: None }
+        Self {
+            core,
+            reported: None,
+        }
     }
 
     /// The virtual time that the chip has reached: what was asked for, or past it by less than

@@ -12,7 +12,11 @@ pub(crate) const RRX: u8 = 4;
 pub(crate) const fn add_with_carry(a: u32, b: u32, carry: bool) -> (u32, bool, bool) {
     let sum = a as u64 + b as u64 + carry as u64;
     let result = sum as u32;
-    (result, sum >> 32 != 0, (a ^ result) & (b ^ result) & (1 << 31) != 0)
+    (
+        result,
+        sum >> 32 != 0,
+        (a ^ result) & (b ^ result) & (1 << 31) != 0,
+    )
 }
 
 /// Shift by 0 to 255: result, carry out (ARMv7-M ARM, A2.2.1). An amount of 0 leaves both alone.
@@ -37,7 +41,10 @@ pub(crate) const fn shift(value: u32, kind: u8, amount: u32, carry: bool) -> (u3
         },
         ASR => {
             if amount < 32 {
-                (((value as i32) >> amount) as u32, value >> (amount - 1) & 1 != 0)
+                (
+                    ((value as i32) >> amount) as u32,
+                    value >> (amount - 1) & 1 != 0,
+                )
             } else {
                 (((value as i32) >> 31) as u32, value >> 31 != 0)
             }
@@ -115,7 +122,11 @@ mod tests {
     #[test]
     fn shifts_by_nothing_by_the_width_and_beyond() {
         let check = |value, kind, amount, carry, expected| {
-            assert_eq!(shift(value, kind, amount, carry), expected, "{value:#x} {kind} {amount}");
+            assert_eq!(
+                shift(value, kind, amount, carry),
+                expected,
+                "{value:#x} {kind} {amount}"
+            );
         };
         for kind in [LSL, LSR, ASR, ROR] {
             check(0x8000_0001, kind, 0, true, (0x8000_0001, true));
@@ -141,8 +152,14 @@ mod tests {
     #[test]
     fn sums_carry_and_overflow() {
         assert_eq!(add_with_carry(u32::MAX, 1, false), (0, true, false));
-        assert_eq!(add_with_carry(0x7FFF_FFFF, 1, false), (0x8000_0000, false, true));
-        assert_eq!(add_with_carry(0x8000_0000, 0x8000_0000, false), (0, true, true));
+        assert_eq!(
+            add_with_carry(0x7FFF_FFFF, 1, false),
+            (0x8000_0000, false, true)
+        );
+        assert_eq!(
+            add_with_carry(0x8000_0000, 0x8000_0000, false),
+            (0, true, true)
+        );
         assert_eq!(add_with_carry(5, !5, true), (0, true, false));
         assert_eq!(add_with_carry(0, !0, true), (0, true, false));
         assert_eq!(add_with_carry(0, !1, true), (u32::MAX, false, false));
@@ -165,7 +182,10 @@ mod tests {
         assert_eq!(signed_saturate(-129, 8), ((-128i32) as u32, true));
         assert_eq!(signed_saturate(-128, 8), ((-128i32) as u32, false));
         assert_eq!(signed_saturate(1, 1), (0, true));
-        assert_eq!(signed_saturate(i64::from(i32::MAX) + 1, 32), (0x7FFF_FFFF, true));
+        assert_eq!(
+            signed_saturate(i64::from(i32::MAX) + 1, 32),
+            (0x7FFF_FFFF, true)
+        );
         assert_eq!(unsigned_saturate(-1, 8), (0, true));
         assert_eq!(unsigned_saturate(256, 8), (255, true));
         assert_eq!(unsigned_saturate(1, 0), (0, true));

@@ -65,7 +65,11 @@ pub(crate) fn supervisor(_c: &mut Core, _op: &Op) -> Result<(), Trap> {
 
 /// `BKPT`.
 pub(crate) fn breakpoint(_c: &mut Core, op: &Op) -> Result<(), Trap> {
-    Err(if op.imm == 0xAB { Trap::Semihosting } else { Trap::Breakpoint })
+    Err(if op.imm == 0xAB {
+        Trap::Semihosting
+    } else {
+        Trap::Breakpoint
+    })
 }
 
 /// `NOP`, `YIELD`, `DBG`, `DMB`, `DSB`, `ISB`, preload hints: memory is always up to date here.

@@ -31,7 +31,11 @@ pub(crate) const OUTSIDE_IT: u8 = 2;
 #[inline(always)]
 fn operate<const KIND: u8, const FLAGS: u8>(c: &mut Core, op: &Op, b: u32, carry: bool) {
     let set = FLAGS == SET || (FLAGS == OUTSIDE_IT && c.it == 0);
-    let a = if KIND == MOV || KIND == MVN { 0 } else { c.reg(op.n) };
+    let a = if KIND == MOV || KIND == MVN {
+        0
+    } else {
+        c.reg(op.n)
+    };
     let result = match KIND {
         AND | TST | BIC | ORR | ORN | EOR | TEQ | MOV | MVN => {
             let result = match KIND {
@@ -71,7 +75,10 @@ fn operate<const KIND: u8, const FLAGS: u8>(c: &mut Core, op: &Op, b: u32, carry
 }
 
 /// With an immediate; `x` is its carry: 0 or 1, 2 keeps.
-pub(crate) fn immediate<const KIND: u8, const FLAGS: u8>(c: &mut Core, op: &Op) -> Result<(), Trap> {
+pub(crate) fn immediate<const KIND: u8, const FLAGS: u8>(
+    c: &mut Core,
+    op: &Op,
+) -> Result<(), Trap> {
     let carry = if op.x == 2 { c.c } else { op.x != 0 };
     operate::<KIND, FLAGS>(c, op, op.imm, carry);
     Ok(())
@@ -181,7 +188,11 @@ pub(crate) fn insert_field(c: &mut Core, op: &Op) -> Result<(), Trap> {
 /// `SBFX`, `UBFX`: shift left by `a`, then right by `imm`.
 pub(crate) fn extract_field<const SIGNED: bool>(c: &mut Core, op: &Op) -> Result<(), Trap> {
     let value = c.reg(op.n) << op.a;
-    let value = if SIGNED { (value as i32 >> op.imm) as u32 } else { value >> op.imm };
+    let value = if SIGNED {
+        (value as i32 >> op.imm) as u32
+    } else {
+        value >> op.imm
+    };
     c.set(op.d, value);
     Ok(())
 }
@@ -208,7 +219,11 @@ pub(crate) fn extend<const KIND: u8>(c: &mut Core, op: &Op) -> Result<(), Trap> 
         SXTB16 | UXTB16 => {
             let half = |shift: u32| {
                 let byte = (value >> shift) as u8;
-                let byte = if KIND == SXTB16 { byte as i8 as u32 } else { u32::from(byte) };
+                let byte = if KIND == SXTB16 {
+                    byte as i8 as u32
+                } else {
+                    u32::from(byte)
+                };
                 (base >> shift).wrapping_add(byte) & 0xFFFF
             };
             half(16) << 16 | half(0)

@@ -46,7 +46,11 @@ pub(crate) fn decode(h: u32) -> Op {
         0xB => miscellaneous(h),
         0xC => {
             let (n, list) = (bits(h, 10, 8), bits(h, 7, 0));
-            let run = if bits(h, 11, 11) == 1 { multiple::load } else { multiple::store };
+            let run = if bits(h, 11, 11) == 1 {
+                multiple::load
+            } else {
+                multiple::store
+            };
             if list == 0 {
                 return Op::new(undefined);
             }
@@ -73,19 +77,32 @@ fn shift_or_sum(h: u32) -> Op {
             .x(shift.into())
             .imm(amount);
     }
-    let sum = if bits(h, 9, 9) == 0 { kind::ADD } else { kind::SUB };
+    let sum = if bits(h, 9, 9) == 0 {
+        kind::ADD
+    } else {
+        kind::SUB
+    };
     let third = bits(h, 8, 6);
     if bits(h, 10, 10) == 0 {
-        op(data::pick_register(sum, OUTSIDE_IT)).n(bits(h, 5, 3)).m(third)
+        op(data::pick_register(sum, OUTSIDE_IT))
+            .n(bits(h, 5, 3))
+            .m(third)
     } else {
-        op(data::pick_immediate(sum, OUTSIDE_IT)).n(bits(h, 5, 3)).imm(third).x(2)
+        op(data::pick_immediate(sum, OUTSIDE_IT))
+            .n(bits(h, 5, 3))
+            .imm(third)
+            .x(2)
     }
 }
 
 fn immediate(h: u32) -> Op {
     let operation = [kind::MOV, kind::CMP, kind::ADD, kind::SUB][bits(h, 12, 11) as usize];
     // A comparison sets flags inside an IT block too.
-    let flags = if operation == kind::CMP { data::SET } else { OUTSIDE_IT };
+    let flags = if operation == kind::CMP {
+        data::SET
+    } else {
+        OUTSIDE_IT
+    };
     let register = bits(h, 10, 8);
     Op::new(data::pick_immediate(operation, flags))
         .d(register)
@@ -96,10 +113,19 @@ fn immediate(h: u32) -> Op {
 
 fn register(h: u32) -> Op {
     let (d, m) = (bits(h, 2, 0), bits(h, 5, 3));
-    let plain = |kind| Op::new(data::pick_register(kind, OUTSIDE_IT)).d(d).n(d).m(m);
+    let plain = |kind| {
+        Op::new(data::pick_register(kind, OUTSIDE_IT))
+            .d(d)
+            .n(d)
+            .m(m)
+    };
     let compare = |kind| Op::new(data::pick_register(kind, data::SET)).n(d).m(m);
     let shift = |kind: u8| {
-        Op::new(data::shift_by_register::<OUTSIDE_IT>).d(d).n(d).m(m).x(kind.into())
+        Op::new(data::shift_by_register::<OUTSIDE_IT>)
+            .d(d)
+            .n(d)
+            .m(m)
+            .x(kind.into())
     };
     match bits(h, 9, 6) {
         0 => plain(kind::AND),
@@ -111,7 +137,10 @@ fn register(h: u32) -> Op {
         6 => plain(kind::SBC),
         7 => shift(alu::ROR),
         8 => compare(kind::TST),
-        9 => Op::new(data::pick_immediate(kind::RSB, OUTSIDE_IT)).d(d).n(m).x(2),
+        9 => Op::new(data::pick_immediate(kind::RSB, OUTSIDE_IT))
+            .d(d)
+            .n(m)
+            .x(2),
         10 => compare(kind::CMP),
         11 => compare(kind::CMN),
         12 => plain(kind::ORR),
@@ -125,10 +154,15 @@ fn high_register(h: u32) -> Op {
     let (d, m) = (bits(h, 7, 7) << 3 | bits(h, 2, 0), bits(h, 6, 3));
     match bits(h, 9, 8) {
         0 if d == 15 => Op::new(data::add_to_pc).m(m),
-        0 => Op::new(data::pick_register(kind::ADD, data::KEEP)).d(d).n(d).m(m),
+        0 => Op::new(data::pick_register(kind::ADD, data::KEEP))
+            .d(d)
+            .n(d)
+            .m(m),
         1 => Op::new(data::pick_register(kind::CMP, data::SET)).n(d).m(m),
         2 if d == 15 => Op::new(data::move_to_pc).m(m),
-        2 => Op::new(data::pick_register(kind::MOV, data::KEEP)).d(d).m(m),
+        2 => Op::new(data::pick_register(kind::MOV, data::KEEP))
+            .d(d)
+            .m(m),
         _ if bits(h, 7, 7) == 1 => Op::new(branch::link_exchange).m(m),
         _ => Op::new(branch::exchange).m(m),
     }
@@ -146,7 +180,10 @@ fn load_store_register(h: u32) -> Op {
         6 => load::pick_load(BYTE, Form::Indexed),
         _ => load::pick_load(SIGNED_HALF, Form::Indexed),
     };
-    Op::new(run).d(bits(h, 2, 0)).n(bits(h, 5, 3)).m(bits(h, 8, 6))
+    Op::new(run)
+        .d(bits(h, 2, 0))
+        .n(bits(h, 5, 3))
+        .m(bits(h, 8, 6))
 }
 
 fn load_store(h: u32, kind: u8, size: u32) -> Op {
@@ -155,13 +192,20 @@ fn load_store(h: u32, kind: u8, size: u32) -> Op {
     } else {
         load::pick_store(kind, Form::Offset)
     };
-    Op::new(run).d(bits(h, 2, 0)).n(bits(h, 5, 3)).imm(size * bits(h, 10, 6))
+    Op::new(run)
+        .d(bits(h, 2, 0))
+        .n(bits(h, 5, 3))
+        .imm(size * bits(h, 10, 6))
 }
 
 fn miscellaneous(h: u32) -> Op {
     match bits(h, 11, 8) {
         0 => {
-            let operation = if bits(h, 7, 7) == 0 { kind::ADD } else { kind::SUB };
+            let operation = if bits(h, 7, 7) == 0 {
+                kind::ADD
+            } else {
+                kind::SUB
+            };
             Op::new(data::pick_immediate(operation, data::KEEP))
                 .d(13)
                 .n(13)
@@ -195,8 +239,9 @@ fn miscellaneous(h: u32) -> Op {
             }
             Op::new(multiple::store).n(13).imm(list).x(x.into())
         }
-        6 if bits(h, 7, 5) == 3 => Op::new(system::change_state)
-            .x(bits(h, 4, 4) | bits(h, 0, 0) << 2 | bits(h, 1, 0) & 2),
+        6 if bits(h, 7, 5) == 3 => {
+            Op::new(system::change_state).x(bits(h, 4, 4) | bits(h, 0, 0) << 2 | bits(h, 1, 0) & 2)
+        }
         10 => {
             let run = match bits(h, 7, 6) {
                 0 => data::rearrange::<0>,
@@ -211,7 +256,10 @@ fn miscellaneous(h: u32) -> Op {
             if list == 0 {
                 return Op::new(undefined);
             }
-            Op::new(multiple::load).n(13).imm(list).x(multiple::WRITE_BACK.into())
+            Op::new(multiple::load)
+                .n(13)
+                .imm(list)
+                .x(multiple::WRITE_BACK.into())
         }
         14 => Op::new(branch::breakpoint).imm(bits(h, 7, 0)),
         15 if bits(h, 3, 0) != 0 => Op::new(branch::if_then).x(bits(h, 7, 0)),

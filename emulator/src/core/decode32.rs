@@ -6,7 +6,10 @@ use super::{
     decode::{bits, undefined},
     decode_fp,
     load::{self, Form},
-    multiple, multiply, op::Handler, parallel::{self, lanes}, system,
+    multiple, multiply,
+    op::Handler,
+    parallel::{self, lanes},
+    system,
 };
 
 pub(crate) fn decode(h: u32, l: u32) -> Op {
@@ -37,11 +40,18 @@ fn load_store_multiple(h: u32, l: u32) -> Op {
         2 => multiple::DECREMENT,
         _ => return Op::new(undefined),
     };
-    let run = if is_load { multiple::load } else { multiple::store };
+    let run = if is_load {
+        multiple::load
+    } else {
+        multiple::store
+    };
     if l == 0 || l & 1 << 13 != 0 || (!is_load && l & 1 << 15 != 0) {
         return Op::new(undefined);
     }
-    Op::new(run).n(bits(h, 3, 0)).imm(l).x(u32::from(x) | bits(h, 5, 5))
+    Op::new(run)
+        .n(bits(h, 3, 0))
+        .imm(l)
+        .x(u32::from(x) | bits(h, 5, 5))
 }
 
 fn pair_exclusive_table(h: u32, l: u32) -> Op {
@@ -54,13 +64,21 @@ fn pair_exclusive_table(h: u32, l: u32) -> Op {
             return if is_load {
                 Op::new(multiple::load_exclusive::<4>).d(t).n(n).imm(word)
             } else {
-                Op::new(multiple::store_exclusive::<4>).d(second).a(t).n(n).imm(word)
+                Op::new(multiple::store_exclusive::<4>)
+                    .d(second)
+                    .a(t)
+                    .n(n)
+                    .imm(word)
             };
         }
         let exclusive_store = |run: Handler| Op::new(run).d(bits(l, 3, 0)).a(t).n(n);
         return match (is_load, bits(l, 7, 4)) {
-            (true, 0) => Op::new(multiple::table_branch::<false>).n(n).m(bits(l, 3, 0)),
-            (true, 1) => Op::new(multiple::table_branch::<true>).n(n).m(bits(l, 3, 0)),
+            (true, 0) => Op::new(multiple::table_branch::<false>)
+                .n(n)
+                .m(bits(l, 3, 0)),
+            (true, 1) => Op::new(multiple::table_branch::<true>)
+                .n(n)
+                .m(bits(l, 3, 0)),
             (true, 4) => Op::new(multiple::load_exclusive::<1>).d(t).n(n),
             (true, 5) => Op::new(multiple::load_exclusive::<2>).d(t).n(n),
             (false, 4) => exclusive_store(multiple::store_exclusive::<1>),
@@ -68,10 +86,23 @@ fn pair_exclusive_table(h: u32, l: u32) -> Op {
             _ => Op::new(undefined),
         };
     }
-    let run = if is_load { multiple::load_pair } else { multiple::store_pair };
+    let run = if is_load {
+        multiple::load_pair
+    } else {
+        multiple::store_pair
+    };
     let offset = 4 * bits(l, 7, 0);
-    let offset = if bits(h, 7, 7) == 1 { offset } else { offset.wrapping_neg() };
-    Op::new(run).d(t).a(second).n(n).imm(offset).x(index << 1 | write_back)
+    let offset = if bits(h, 7, 7) == 1 {
+        offset
+    } else {
+        offset.wrapping_neg()
+    };
+    Op::new(run)
+        .d(t)
+        .a(second)
+        .n(n)
+        .imm(offset)
+        .x(index << 1 | write_back)
 }
 
 /// Operation and whether flags are set, by the number both encodings share; `None`: undefined.
@@ -108,7 +139,11 @@ fn shifted_register(h: u32, l: u32) -> Op {
         if bits(h, 4, 4) == 1 || bits(l, 4, 4) == 1 {
             return Op::new(undefined);
         }
-        let run = if bits(l, 5, 5) == 1 { parallel::pack::<true> } else { parallel::pack::<false> };
+        let run = if bits(l, 5, 5) == 1 {
+            parallel::pack::<true>
+        } else {
+            parallel::pack::<false>
+        };
         return Op::new(run).d(d).n(n).m(m).x(shift.into()).imm(amount);
     }
     let Some((kind, flags)) = operation(number, bits(h, 4, 4), n, d) else {
@@ -146,9 +181,15 @@ fn plain_immediate(h: u32, l: u32) -> Op {
     match bits(h, 8, 4) {
         0b00000 if n == 15 => op(data::address).imm(imm12),
         0b01010 if n == 15 => op(data::address).imm(imm12.wrapping_neg()),
-        0b00000 => op(data::pick_immediate(kind::ADD, data::KEEP)).imm(imm12).x(2),
-        0b01010 => op(data::pick_immediate(kind::SUB, data::KEEP)).imm(imm12).x(2),
-        0b00100 => op(data::pick_immediate(kind::MOV, data::KEEP)).imm(imm16).x(2),
+        0b00000 => op(data::pick_immediate(kind::ADD, data::KEEP))
+            .imm(imm12)
+            .x(2),
+        0b01010 => op(data::pick_immediate(kind::SUB, data::KEEP))
+            .imm(imm12)
+            .x(2),
+        0b00100 => op(data::pick_immediate(kind::MOV, data::KEEP))
+            .imm(imm16)
+            .x(2),
         0b01100 => op(data::move_top).imm(imm16),
         0b10010 if low == 0 => op(data::saturate_halves::<true>).a(bits(l, 3, 0) + 1),
         0b11010 if low == 0 => op(data::saturate_halves::<false>).a(bits(l, 3, 0)),
@@ -165,12 +206,19 @@ fn plain_immediate(h: u32, l: u32) -> Op {
         }
         // A field that passes bit 31 is UNPREDICTABLE.
         0b10100 | 0b11100 if low + top > 31 => Op::new(undefined),
-        0b10100 => op(data::extract_field::<true>).a(31 - top - low).imm(31 - top),
-        0b11100 => op(data::extract_field::<false>).a(31 - top - low).imm(31 - top),
+        0b10100 => op(data::extract_field::<true>)
+            .a(31 - top - low)
+            .imm(31 - top),
+        0b11100 => op(data::extract_field::<false>)
+            .a(31 - top - low)
+            .imm(31 - top),
         0b10110 if top < low => Op::new(undefined),
         0b10110 => {
             let mask = (u32::MAX >> (31 - (top - low))) << low;
-            op(data::insert_field).a(low).imm(mask).x(u32::from(n == 15))
+            op(data::insert_field)
+                .a(low)
+                .imm(mask)
+                .x(u32::from(n == 15))
         }
         _ => Op::new(undefined),
     }
@@ -181,8 +229,7 @@ fn branch_or_control(h: u32, l: u32) -> Op {
     let (j1, j2) = (bits(l, 13, 13), bits(l, 11, 11));
     let far = || {
         let (i1, i2) = (1 ^ j1 ^ sign, 1 ^ j2 ^ sign);
-        let offset =
-            sign << 24 | i1 << 23 | i2 << 22 | bits(h, 9, 0) << 12 | bits(l, 10, 0) << 1;
+        let offset = sign << 24 | i1 << 23 | i2 << 22 | bits(h, 9, 0) << 12 | bits(l, 10, 0) << 1;
         alu::sign_extend(offset, 25)
     };
     match (bits(l, 14, 14), bits(l, 12, 12)) {
@@ -197,9 +244,10 @@ fn branch_or_control(h: u32, l: u32) -> Op {
                 .imm(alu::sign_extend(offset, 21))
         }
         _ => match bits(h, 10, 4) {
-            0b011_1000 | 0b011_1001 => {
-                Op::new(system::write_special).n(bits(h, 3, 0)).imm(bits(l, 7, 0)).x(bits(l, 11, 10))
-            }
+            0b011_1000 | 0b011_1001 => Op::new(system::write_special)
+                .n(bits(h, 3, 0))
+                .imm(bits(l, 7, 0))
+                .x(bits(l, 11, 10)),
             0b011_1010 => Op::new(match bits(l, 7, 0) {
                 2 => branch::wait_for_event,
                 3 => branch::wait_for_interrupt,
@@ -211,9 +259,9 @@ fn branch_or_control(h: u32, l: u32) -> Op {
                 4..=6 => branch::nothing,
                 _ => undefined,
             }),
-            0b011_1110 | 0b011_1111 => {
-                Op::new(system::read_special).d(bits(l, 11, 8)).imm(bits(l, 7, 0))
-            }
+            0b011_1110 | 0b011_1111 => Op::new(system::read_special)
+                .d(bits(l, 11, 8))
+                .imm(bits(l, 7, 0)),
             _ => Op::new(undefined),
         },
     }
@@ -241,11 +289,21 @@ fn load_store(h: u32, l: u32) -> Op {
         (true, 15, _) => return Op::new(branch::nothing),
         _ => kind,
     };
-    let pick = |form| if is_load { load::pick_load(kind, form) } else { load::pick_store(kind, form) };
+    let pick = |form| {
+        if is_load {
+            load::pick_load(kind, form)
+        } else {
+            load::pick_store(kind, form)
+        }
+    };
     let op = |form| Op::new(pick(form)).d(t).n(n);
     let imm12 = bits(l, 11, 0);
     if n == 15 {
-        let offset = if bits(h, 7, 7) == 1 { imm12 } else { imm12.wrapping_neg() };
+        let offset = if bits(h, 7, 7) == 1 {
+            imm12
+        } else {
+            imm12.wrapping_neg()
+        };
         let mut op = op(Form::Literal).imm(offset);
         op.literal = kind == WORD;
         return op;
@@ -260,7 +318,11 @@ fn load_store(h: u32, l: u32) -> Op {
         return op(Form::Indexed).m(bits(l, 3, 0)).x(bits(l, 5, 4));
     }
     let imm8 = bits(l, 7, 0);
-    let offset = if bits(l, 9, 9) == 1 { imm8 } else { imm8.wrapping_neg() };
+    let offset = if bits(l, 9, 9) == 1 {
+        imm8
+    } else {
+        imm8.wrapping_neg()
+    };
     match (bits(l, 10, 10), bits(l, 8, 8)) {
         (1, 0) => op(Form::Offset).imm(offset),
         (1, 1) => op(Form::Pre).imm(offset),

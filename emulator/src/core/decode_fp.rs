@@ -10,7 +10,11 @@ use super::{
 pub(crate) fn decode(h: u32, l: u32) -> Op {
     // Encodings with bit 12 of the first half-word set belong to no floating-point instruction.
     if bits(l, 11, 9) != 0b101 {
-        return if bits(h, 11, 8) == 15 { Op::new(undefined) } else { Op::new(float::absent) };
+        return if bits(h, 11, 8) == 15 {
+            Op::new(undefined)
+        } else {
+            Op::new(float::absent)
+        };
     }
     if bits(h, 12, 12) == 1 {
         return Op::new(undefined);
@@ -78,15 +82,21 @@ fn one_operand(l: u32, opc2: u32, base: impl Fn(Handler) -> Op) -> Op {
         (10 | 11 | 14 | 15, _) => {
             // x: bit 0 unsigned, bit 1 sixteen bits; imm: fraction bits.
             let size = if top == 1 { 32u32 } else { 16 };
-            let fraction = size.wrapping_sub(bits(l, 3, 0) << 1 | bits(l, 5, 5));
+            let fraction = size.wrapping_sub((bits(l, 3, 0) << 1) | bits(l, 5, 5));
             if fraction > size {
                 return Op::new(undefined);
             }
-            let run = if opc2 < 12 { float::from_fixed } else { float::to_fixed };
-            base(run as Handler).x(opc2 & 1 | (1 - top) << 1).imm(fraction)
+            let run = if opc2 < 12 {
+                float::from_fixed
+            } else {
+                float::to_fixed
+            };
+            base(run as Handler)
+                .x(opc2 & 1 | (1 - top) << 1)
+                .imm(fraction)
         }
         // x: bit 0 unsigned, bit 1 rounds towards zero.
-        (12 | 13, _) => base(float::to_integer).x(1 - (opc2 & 1) | top << 1),
+        (12 | 13, _) => base(float::to_integer).x((1 - (opc2 & 1)) | (top << 1)),
         _ => Op::new(undefined),
     }
 }
@@ -108,12 +118,20 @@ fn transfer(h: u32, l: u32) -> Op {
         if register > 31 {
             return Op::new(undefined);
         }
-        let run = if to_core { float::to_core } else { float::from_core };
+        let run = if to_core {
+            float::to_core
+        } else {
+            float::from_core
+        };
         return Op::new(run as Handler).n(register).d(t);
     }
     match (bits(h, 7, 5), to_core) {
-        (0, false) => Op::new(float::from_core).n(single(bits(h, 3, 0), bits(l, 7, 7))).d(t),
-        (0, true) => Op::new(float::to_core).n(single(bits(h, 3, 0), bits(l, 7, 7))).d(t),
+        (0, false) => Op::new(float::from_core)
+            .n(single(bits(h, 3, 0), bits(l, 7, 7)))
+            .d(t),
+        (0, true) => Op::new(float::to_core)
+            .n(single(bits(h, 3, 0), bits(l, 7, 7)))
+            .d(t),
         (7, false) if bits(h, 3, 0) == 1 => Op::new(float::write_status).d(t),
         (7, true) if bits(h, 3, 0) == 1 => Op::new(float::read_status).d(t),
         _ => Op::new(undefined),
@@ -132,15 +150,25 @@ fn transfer_two(h: u32, l: u32) -> Op {
     if first > 30 {
         return Op::new(undefined);
     }
-    let run = if bits(h, 4, 4) == 1 { float::to_core_two } else { float::from_core_two };
-    Op::new(run as Handler).n(first).d(bits(l, 15, 12)).a(bits(h, 3, 0))
+    let run = if bits(h, 4, 4) == 1 {
+        float::to_core_two
+    } else {
+        float::from_core_two
+    };
+    Op::new(run as Handler)
+        .n(first)
+        .d(bits(l, 15, 12))
+        .a(bits(h, 3, 0))
 }
 
 fn load_store(h: u32, l: u32) -> Op {
     let (pre, up, write_back) = (bits(h, 8, 8), bits(h, 7, 7), bits(h, 5, 5));
     let (is_load, double) = (bits(h, 4, 4) == 1, bits(l, 8, 8) == 1);
     let (first, mut words) = if double {
-        ((bits(h, 6, 6) << 4 | bits(l, 15, 12)) << 1, bits(l, 7, 0) & !1)
+        (
+            (bits(h, 6, 6) << 4 | bits(l, 15, 12)) << 1,
+            bits(l, 7, 0) & !1,
+        )
     } else {
         (single(bits(l, 15, 12), bits(h, 6, 6)), bits(l, 7, 0))
     };
@@ -163,7 +191,11 @@ fn load_store(h: u32, l: u32) -> Op {
         return Op::new(undefined);
     }
     let run = if is_load { float::load } else { float::store };
-    let mut op = Op::new(run as Handler).n(bits(h, 3, 0)).d(first).imm(offset).x(x);
+    let mut op = Op::new(run as Handler)
+        .n(bits(h, 3, 0))
+        .d(first)
+        .imm(offset)
+        .x(x);
     op.m = words as u8;
     op
 }

@@ -102,7 +102,14 @@ impl Core {
         let xpsr = self.xpsr() | u32::from(padded) << 9;
         self.r[13] = frame;
         let words = [
-            self.r[0], self.r[1], self.r[2], self.r[3], self.r[12], self.r[14], return_address, xpsr,
+            self.r[0],
+            self.r[1],
+            self.r[2],
+            self.r[3],
+            self.r[12],
+            self.r[14],
+            return_address,
+            xpsr,
         ];
         for (index, word) in (0..).zip(words) {
             self.store32(frame.wrapping_add(4 * index), word)?;
@@ -138,7 +145,9 @@ impl Core {
             self.next = handler & !1;
             self.scs.arm_state = handler & 1 == 0;
         } else if number == HARD_FAULT {
-            self.lock_up(format!("the hard fault vector at {vector:#010x} cannot be read"));
+            self.lock_up(&format!(
+                "the hard fault vector at {vector:#010x} cannot be read"
+            ));
         } else {
             self.scs.hard_fault_status |= 2;
             self.nvic.deactivate(number);
@@ -156,8 +165,11 @@ impl Core {
             || exc_return | 0x10 == 0xFFFF_FFF9
             || exc_return | 0x10 == 0xFFFF_FFFD;
         let others = (self.nvic.active & !nvic::bit(number)) != 0;
-        let nested_well =
-            if to_thread { !others || self.scs.returns_nested() } else { others };
+        let nested_well = if to_thread {
+            !others || self.scs.returns_nested()
+        } else {
+            others
+        };
         self.nvic.deactivate(number);
         if number != NMI {
             self.faultmask = false;
@@ -176,7 +188,11 @@ impl Core {
             return;
         }
         let with_float = exc_return & 0x10 == 0;
-        let frame = if to_thread && to_psp { self.other_sp } else { self.r[13] };
+        let frame = if to_thread && to_psp {
+            self.other_sp
+        } else {
+            self.r[13]
+        };
         let Ok(words) = self.pop_frame(frame, with_float) else {
             let trap = Trap::BusData(frame);
             if let Some(number) = self.unstacking_fault(trap) {
@@ -204,9 +220,12 @@ impl Core {
             msp = sp;
         }
         self.ipsr = target;
-        self.control = self.control & 1 | u8::from(to_thread && to_psp) << 1 | u8::from(with_float) << 2;
+        self.control =
+            self.control & 1 | u8::from(to_thread && to_psp) << 1 | u8::from(with_float) << 2;
         self.set_stacks(msp, psp);
-        [self.r[0], self.r[1], self.r[2], self.r[3], self.r[12], self.r[14]] = [r0, r1, r2, r3, r12, lr];
+        [
+            self.r[0], self.r[1], self.r[2], self.r[3], self.r[12], self.r[14],
+        ] = [r0, r1, r2, r3, r12, lr];
         self.next = pc_value & !1;
         self.set_nzcv(xpsr);
         self.q = xpsr & 1 << 27 != 0;
@@ -240,9 +259,13 @@ impl Core {
         self.halted = None;
         self.reset_requested = false;
         (self.primask, self.faultmask, self.basepri, self.control) = (false, false, 0, 0);
-        (self.n, self.z, self.c, self.v, self.q, self.ge, self.it) = (0, 1, false, false, false, 0, 0);
+        (self.n, self.z, self.c, self.v, self.q, self.ge, self.it) =
+            (0, 1, false, false, false, 0, 0);
         (self.ipsr, self.sleep, self.event, self.exclusive) = (0, Sleep::Awake, false, false);
-        self.fp = super::float::Registers { fpccr: ASPEN | LSPEN, ..Default::default() };
+        self.fp = super::float::Registers {
+            fpccr: ASPEN | LSPEN,
+            ..Default::default()
+        };
         self.nvic = nvic::Nvic::default();
         self.systick = super::systick::SysTick::default();
         self.mpu = super::mpu::Mpu::default();
@@ -252,7 +275,10 @@ impl Core {
         self.r[14] = u32::MAX;
         let table = self.scs.vector_table;
         let stack = self.bus.memory(table, 4).unwrap_or_default();
-        let start = self.bus.memory(table.wrapping_add(4), 4).unwrap_or_default();
+        let start = self
+            .bus
+            .memory(table.wrapping_add(4), 4)
+            .unwrap_or_default();
         (self.r[13], self.other_sp) = (stack & !3, 0);
         self.next = start & !1;
         self.scs.arm_state = start & 1 == 0;

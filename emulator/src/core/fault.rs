@@ -16,13 +16,19 @@ const BUS_ADDRESS_VALID: u32 = 1 << 15;
 fn describe(trap: Trap) -> (u32, u32, &'static str) {
     match trap {
         Trap::Undefined => (USAGE_FAULT, 1 << 16, "undefined instruction"),
-        Trap::InvalidState => (USAGE_FAULT, 1 << 17, "branch to an address without the Thumb bit"),
+        Trap::InvalidState => (
+            USAGE_FAULT,
+            1 << 17,
+            "branch to an address without the Thumb bit",
+        ),
         Trap::InvalidReturn | Trap::ExceptionReturn(_) => {
             (USAGE_FAULT, 1 << 18, "invalid exception return")
         }
-        Trap::NoCoprocessor => {
-            (USAGE_FAULT, 1 << 19, "the floating-point unit is off (CPACR) or the coprocessor absent")
-        }
+        Trap::NoCoprocessor => (
+            USAGE_FAULT,
+            1 << 19,
+            "the floating-point unit is off (CPACR) or the coprocessor absent",
+        ),
         Trap::Unaligned => (USAGE_FAULT, 1 << 24, "unaligned access"),
         Trap::DivideByZero => (USAGE_FAULT, 1 << 25, "division by zero"),
         Trap::BusFetch => (BUS_FAULT, 1 << 8, "no memory to execute from"),
@@ -55,7 +61,10 @@ impl Core {
         let (number, reason) = self.record(trap, current);
         if number == HARD_FAULT && current <= -1 {
             let at = self.r[15].wrapping_sub(4);
-            self.lock_up(format!("{reason} at pc {at:#010x} in exception {}", self.ipsr));
+            self.lock_up(&format!(
+                "{reason} at pc {at:#010x} in exception {}",
+                self.ipsr
+            ));
             return;
         }
         self.enter(number, address);
@@ -96,12 +105,22 @@ impl Core {
 
     /// The fault when a frame cannot be pushed; `None`: locked up.
     pub(crate) fn stacking_fault(&mut self, trap: Trap) -> Option<u32> {
-        self.frame_fault(trap, 1 << 12, 1 << 4, "the stack cannot be written at exception entry")
+        self.frame_fault(
+            trap,
+            1 << 12,
+            1 << 4,
+            "the stack cannot be written at exception entry",
+        )
     }
 
     /// The fault when a frame cannot be popped; `None`: locked up.
     pub(crate) fn unstacking_fault(&mut self, trap: Trap) -> Option<u32> {
-        self.frame_fault(trap, 1 << 11, 1 << 3, "the stack cannot be read at exception return")
+        self.frame_fault(
+            trap,
+            1 << 11,
+            1 << 3,
+            "the stack cannot be read at exception return",
+        )
     }
 
     fn frame_fault(&mut self, trap: Trap, bus: u32, memory: u32, reason: &str) -> Option<u32> {
@@ -114,14 +133,14 @@ impl Core {
             BUS_FAULT
         };
         if current <= -1 {
-            self.lock_up(format!("{reason}, sp {:#010x}", self.r[13]));
+            self.lock_up(&format!("{reason}, sp {:#010x}", self.r[13]));
             return None;
         }
         Some(self.escalate(number, current))
     }
 
     /// Stops for good.
-    pub(crate) fn lock_up(&mut self, reason: String) {
+    pub(crate) fn lock_up(&mut self, reason: &str) {
         let scs = &self.scs;
         let text = format!(
             "{reason}; CFSR {:#010x}, HFSR {:#010x}, BFAR {:#010x}, MMFAR {:#010x}, lr {:#010x}, sp {:#010x}",

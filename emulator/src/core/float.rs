@@ -122,7 +122,6 @@ pub(crate) fn two<const KIND: u8>(c: &mut Core, op: &Op) -> Result<(), Trap> {
         _ => exact::fused(d ^ SIGN, n, m, status),
     };
     c.cycles += match KIND {
-        ADD | SUB | MUL | NMUL => 0,
         DIV => 13,
         MLA | MLS | NMLA | NMLS | FMA | FMS | FNMA | FNMS => 2,
         _ => 0,
@@ -181,7 +180,11 @@ pub(crate) fn compare(c: &mut Core, op: &Op) -> Result<(), Trap> {
 pub(crate) fn from_integer(c: &mut Core, op: &Op) -> Result<(), Trap> {
     c.float_check()?;
     let raw = c.s(op.m);
-    let value = if op.x == 1 { f64::from(raw as i32) } else { f64::from(raw) };
+    let value = if op.x == 1 {
+        f64::from(raw as i32)
+    } else {
+        f64::from(raw)
+    };
     let result = exact::from_exact(value, &mut c.fp.fpscr);
     c.set_s(op.d, result);
     Ok(())
@@ -190,7 +193,11 @@ pub(crate) fn from_integer(c: &mut Core, op: &Op) -> Result<(), Trap> {
 /// `VCVT`, `VCVTR` to an integer: `x` bit 0 unsigned, bit 1 towards zero.
 pub(crate) fn to_integer(c: &mut Core, op: &Op) -> Result<(), Trap> {
     c.float_check()?;
-    let format = exact::Fixed { bits: 32, fraction: 0, signed: op.x & 1 == 0 };
+    let format = exact::Fixed {
+        bits: 32,
+        fraction: 0,
+        signed: op.x & 1 == 0,
+    };
     let result = exact::to_fixed(c.s(op.m), format, op.x & 2 != 0, &mut c.fp.fpscr);
     c.set_s(op.d, result);
     Ok(())
@@ -289,7 +296,11 @@ pub(crate) fn read_status(c: &mut Core, op: &Op) -> Result<(), Trap> {
 }
 
 fn span(c: &Core, op: &Op) -> Result<(u32, u32), Trap> {
-    let base = if op.n == 15 { c.reg(15) & !3 } else { c.reg(op.n) };
+    let base = if op.n == 15 {
+        c.reg(15) & !3
+    } else {
+        c.reg(op.n)
+    };
     let moved = base.wrapping_add(op.imm);
     let start = if op.x & 2 != 0 { moved } else { base };
     if start & 3 != 0 {

@@ -80,7 +80,11 @@ fn propagate(operands: &[u32], status: &mut u32) -> Option<u32> {
         *status |= IOC;
     }
     let nan = signalling.or_else(|| operands.iter().find(|value| is_nan(**value)))?;
-    Some(if *status & DEFAULT_NAN != 0 { NAN } else { nan | QUIET })
+    Some(if *status & DEFAULT_NAN != 0 {
+        NAN
+    } else {
+        nan | QUIET
+    })
 }
 
 fn wide(value: u32) -> f64 {
@@ -94,8 +98,14 @@ struct Format {
     exponent: u32,
 }
 
-const SINGLE: Format = Format { fraction: 23, exponent: 8 };
-const HALF: Format = Format { fraction: 10, exponent: 5 };
+const SINGLE: Format = Format {
+    fraction: 23,
+    exponent: 8,
+};
+const HALF: Format = Format {
+    fraction: 10,
+    exponent: 5,
+};
 
 /// Rounds a finite non-zero value, exact or rounded to odd, to a format.
 fn round(value: f64, format: Format, status: &mut u32) -> u32 {
@@ -112,7 +122,11 @@ fn round(value: f64, format: Format, status: &mut u32) -> u32 {
         return sign;
     }
     let spare = 52 - format.fraction;
-    let shift = if tiny { spare.saturating_add((least - exponent) as u32).min(60) } else { spare };
+    let shift = if tiny {
+        spare.saturating_add((least - exponent) as u32).min(60)
+    } else {
+        spare
+    };
     let (kept, cut) = (mantissa >> shift, mantissa & ((1 << shift) - 1));
     let half = 1 << (shift - 1);
     let up = match *status & MODE {
@@ -123,7 +137,11 @@ fn round(value: f64, format: Format, status: &mut u32) -> u32 {
     };
     let kept = kept as u32 + u32::from(up);
     // The leading 1 of a normal number adds to the exponent field.
-    let field = if tiny { 0 } else { (exponent + bias - 1) as u32 };
+    let field = if tiny {
+        0
+    } else {
+        (exponent + bias - 1) as u32
+    };
     let magnitude = (u64::from(field) << format.fraction) + u64::from(kept);
     let alternative = format.exponent == HALF.exponent && *status & ALTERNATIVE_HALF != 0;
     let top = (1u64 << format.exponent) - 1 + u64::from(alternative);
@@ -183,7 +201,11 @@ fn finish_sum(a: f64, b: f64, status: &mut u32) -> u32 {
     let sum = sum_to_odd(a, b);
     if sum == 0.0 {
         let same = a.is_sign_negative() == b.is_sign_negative();
-        let negative = if same { a.is_sign_negative() } else { *status & MODE == TO_MINUS };
+        let negative = if same {
+            a.is_sign_negative()
+        } else {
+            *status & MODE == TO_MINUS
+        };
         return u32::from(negative) << 31;
     }
     round(sum, SINGLE, status)
@@ -380,7 +402,10 @@ pub(crate) fn to_fixed(value: u32, format: Fixed, towards_zero: bool, status: &m
         _ => exact.trunc(),
     };
     let (least, most) = if format.signed {
-        (-(1i64 << (format.bits - 1)), (1i64 << (format.bits - 1)) - 1)
+        (
+            -(1i64 << (format.bits - 1)),
+            (1i64 << (format.bits - 1)) - 1,
+        )
     } else {
         (0, (1i64 << format.bits) - 1)
     };
@@ -391,7 +416,8 @@ pub(crate) fn to_fixed(value: u32, format: Fixed, towards_zero: bool, status: &m
         *status |= IOC;
         most as u32
     } else {
-        if rounded != exact {
+        // Both are the same number or they are not; nothing here is nearly equal.
+        if rounded.to_bits() != exact.to_bits() {
             *status |= IXC;
         }
         rounded as i64 as u32
@@ -475,7 +501,10 @@ mod tests {
             assert_eq!(status & 0x9F, IXC);
             result
         };
-        assert_eq!([third(0), third(1), third(2), third(3)], [0x3EAA_AAAB, 0x3EAA_AAAB, 0x3EAA_AAAA, 0x3EAA_AAAA]);
+        assert_eq!(
+            [third(0), third(1), third(2), third(3)],
+            [0x3EAA_AAAB, 0x3EAA_AAAB, 0x3EAA_AAAA, 0x3EAA_AAAA]
+        );
         let tiny = |mode: u32, sign: u32| {
             let mut status = mode << 22;
             add(bits(1.0), 1 | sign, &mut status)
@@ -543,10 +572,18 @@ mod tests {
 
     #[test]
     fn conversions_saturate_and_round() {
-        let word = Fixed { bits: 32, fraction: 0, signed: true };
+        let word = Fixed {
+            bits: 32,
+            fraction: 0,
+            signed: true,
+        };
         let check = |value: f32, zero, mode: u32, expected: i32, flags| {
             let mut status = mode << 22;
-            assert_eq!(to_fixed(bits(value), word, zero, &mut status) as i32, expected, "{value}");
+            assert_eq!(
+                to_fixed(bits(value), word, zero, &mut status) as i32,
+                expected,
+                "{value}"
+            );
             assert_eq!(status & 0x9F, flags, "{value}");
         };
         check(2.5, true, 0, 2, IXC);
@@ -558,12 +595,22 @@ mod tests {
         check(-3e9, true, 0, i32::MIN, IOC);
         check(f32::NAN, true, 0, 0, IOC);
         let mut status = 0;
-        let unsigned = Fixed { signed: false, ..word };
+        let unsigned = Fixed {
+            signed: false,
+            ..word
+        };
         assert_eq!(to_fixed(bits(-0.5), unsigned, true, &mut status), 0);
         assert_eq!(status, IXC);
-        let q15 = Fixed { bits: 16, fraction: 15, signed: true };
+        let q15 = Fixed {
+            bits: 16,
+            fraction: 15,
+            signed: true,
+        };
         assert_eq!(from_fixed(0x4000, q15, &mut status), bits(0.5));
-        assert_eq!(to_fixed(bits(-0.25), q15, true, &mut status) as i32, -0x2000);
+        assert_eq!(
+            to_fixed(bits(-0.25), q15, true, &mut status) as i32,
+            -0x2000
+        );
     }
 
     #[test]
@@ -601,7 +648,10 @@ mod tests {
             assert!(same(multiply(a, b, &mut status), x * y), "{a:x} * {b:x}");
             assert!(same(divide(a, b, &mut status), x / y), "{a:x} / {b:x}");
             assert!(same(square_root(a, &mut status), x.sqrt()), "sqrt {a:x}");
-            assert!(same(fused(c, a, b, &mut status), x.mul_add(y, z)), "{a:x} * {b:x} + {c:x}");
+            assert!(
+                same(fused(c, a, b, &mut status), x.mul_add(y, z)),
+                "{a:x} * {b:x} + {c:x}"
+            );
         }
     }
 }

@@ -8,8 +8,11 @@ const PRIVATE: std::ops::Range<u32> = 0xE000_0000..0xE010_0000;
 /// Where an access that nothing answers is noted and reads 0 instead of faulting, so that
 /// firmware gets past peripherals that are not modelled: the microcontroller's peripherals, and
 /// its system memory with factory values.
-const LENIENT: [std::ops::Range<u32>; 3] =
-    [0x1FFF_0000..0x1FFF_C010, 0x4000_0000..0x6000_0000, 0xE000_0000..0xE010_0000];
+const LENIENT: [std::ops::Range<u32>; 3] = [
+    0x1FFF_0000..0x1FFF_C010,
+    0x4000_0000..0x6000_0000,
+    0xE000_0000..0xE010_0000,
+];
 
 fn width(size: u32) -> Width {
     match size {
@@ -117,7 +120,11 @@ impl Core {
 
     /// Turns the short way to RAM on or off, by what has to be checked at each access.
     pub(crate) fn refresh_protection(&mut self) {
-        self.bus.fast_ram = if self.guarded() { 0 } else { self.bus.ram.len().saturating_sub(3) };
+        self.bus.fast_ram = if self.guarded() {
+            0
+        } else {
+            self.bus.ram.len().saturating_sub(3)
+        };
         self.limit = 0;
     }
 
@@ -128,7 +135,12 @@ impl Core {
 
     fn permits(&self, address: u32, wish: Wish) -> bool {
         !self.mpu.enabled()
-            || self.mpu.allows(address, wish, self.privileged(), self.execution_priority() < 0)
+            || self.mpu.allows(
+                address,
+                wish,
+                self.privileged(),
+                self.execution_priority() < 0,
+            )
     }
 
     /// Whether an instruction may be fetched.

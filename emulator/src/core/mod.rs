@@ -10,6 +10,15 @@
 //! are stacked at exception entry, never lazily (`FPCCR.LSPACT` stays 0); RAM reads 0 after
 //! power-on; instructions that are UNPREDICTABLE do the simplest thing.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every handler has one signature, so that a decoded instruction can point to it"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "handlers are instances of one body each; without it the instances call it and lose a third of the speed"
+)]
+
 mod alu;
 mod branch;
 mod data;
@@ -36,8 +45,8 @@ mod system;
 mod systick;
 mod timebase;
 
-pub(crate) use op::{CodePages, RamCode};
 use op::Op;
+pub(crate) use op::{CodePages, RamCode};
 pub(crate) use run::Halted;
 pub(crate) use timebase::Timebase;
 
@@ -264,17 +273,29 @@ impl Core {
 
     /// Main stack pointer.
     pub(crate) fn msp(&self) -> u32 {
-        if self.uses_psp() { self.other_sp } else { self.r[13] }
+        if self.uses_psp() {
+            self.other_sp
+        } else {
+            self.r[13]
+        }
     }
 
     /// Process stack pointer.
     pub(crate) fn psp(&self) -> u32 {
-        if self.uses_psp() { self.r[13] } else { self.other_sp }
+        if self.uses_psp() {
+            self.r[13]
+        } else {
+            self.other_sp
+        }
     }
 
     /// Sets both stack pointers, then the current one by mode and CONTROL.
     pub(crate) fn set_stacks(&mut self, msp: u32, psp: u32) {
-        let (current, other) = if self.uses_psp() { (psp, msp) } else { (msp, psp) };
+        let (current, other) = if self.uses_psp() {
+            (psp, msp)
+        } else {
+            (msp, psp)
+        };
         self.r[13] = current & !3;
         self.other_sp = other & !3;
     }

@@ -46,7 +46,11 @@ impl Mpu {
             let bits = (attributes >> 1 & 31) + 1;
             let mask = if bits > 31 { 0 } else { u32::MAX << bits };
             let disabled = attributes >> 8 & 0xFF;
-            let part = if bits < 8 { 0 } else { address >> (bits - 3) & 7 };
+            let part = if bits < 8 {
+                0
+            } else {
+                address >> (bits - 3) & 7
+            };
             (address ^ base) & mask == 0 && disabled >> part & 1 == 0
         });
         let Some((_, attributes)) = hit else {
@@ -123,6 +127,9 @@ mod tests {
         assert!(mpu.allows(0x2003_FF20, Wish::Read, false, false));
         assert!(!mpu.allows(0x2003_FF20, Wish::Execute, true, false));
         assert!(!write(0x0800_0000));
-        assert!(mpu.allows(0x0800_0000, Wish::Write, false, true), "fault handlers bypass it");
+        assert!(
+            mpu.allows(0x0800_0000, Wish::Write, false, true),
+            "fault handlers bypass it"
+        );
     }
 }

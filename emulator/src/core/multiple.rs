@@ -65,7 +65,11 @@ pub(crate) fn store(c: &mut Core, op: &Op) -> Result<(), Trap> {
 
 /// Address and written-back base of a pair: `x` bit 0 writes back, bit 1 indexes before.
 fn pair(c: &Core, op: &Op) -> Result<(u32, u32), Trap> {
-    let base = if op.n == 15 { c.reg(15) & !3 } else { c.reg(op.n) };
+    let base = if op.n == 15 {
+        c.reg(15) & !3
+    } else {
+        c.reg(op.n)
+    };
     let moved = base.wrapping_add(op.imm);
     let address = if op.x & 2 != 0 { moved } else { base };
     if address & 3 != 0 {

@@ -34,7 +34,11 @@ fn half(value: u32, top: bool) -> i64 {
 
 /// Adds the accumulator `a` (none when 15), sets Q when the sum does not fit.
 fn accumulate(c: &mut Core, op: &Op, product: i64) {
-    let sum = if op.a == 15 { product } else { product + i64::from(c.reg(op.a) as i32) };
+    let sum = if op.a == 15 {
+        product
+    } else {
+        product + i64::from(c.reg(op.a) as i32)
+    };
     c.q |= sum != i64::from(sum as i32);
     c.set(op.d, sum as u32);
 }
@@ -58,7 +62,10 @@ fn dual(c: &Core, op: &Op, subtract: bool) -> i64 {
     if op.x & 1 != 0 {
         m = m.rotate_left(16);
     }
-    let (low, high) = (half(n, false) * half(m, false), half(n, true) * half(m, true));
+    let (low, high) = (
+        half(n, false) * half(m, false),
+        half(n, true) * half(m, true),
+    );
     if subtract { low - high } else { low + high }
 }
 
@@ -72,8 +79,16 @@ pub(crate) fn dual_sum<const SUBTRACT: bool>(c: &mut Core, op: &Op) -> Result<()
 /// `SMMLA`, `SMMUL`, `SMMLS`: `x` bit 0 rounds.
 pub(crate) fn most_significant<const SUBTRACT: bool>(c: &mut Core, op: &Op) -> Result<(), Trap> {
     let product = i64::from(c.reg(op.n) as i32) * i64::from(c.reg(op.m) as i32);
-    let base = if op.a == 15 { 0 } else { i64::from(c.reg(op.a) as i32) << 32 };
-    let sum = if SUBTRACT { base.wrapping_sub(product) } else { base.wrapping_add(product) };
+    let base = if op.a == 15 {
+        0
+    } else {
+        i64::from(c.reg(op.a) as i32) << 32
+    };
+    let sum = if SUBTRACT {
+        base.wrapping_sub(product)
+    } else {
+        base.wrapping_add(product)
+    };
     let round = if op.x & 1 != 0 { 0x8000_0000 } else { 0 };
     c.set(op.d, (sum.wrapping_add(round) >> 32) as u32);
     Ok(())
@@ -130,7 +145,11 @@ pub(crate) fn divide<const SIGNED: bool>(c: &mut Core, op: &Op) -> Result<(), Tr
         (_, true) => (n as i32).wrapping_div(m as i32) as u32,
         (_, false) => n / m,
     };
-    let magnitude = if SIGNED { (result as i32).unsigned_abs() } else { result };
+    let magnitude = if SIGNED {
+        (result as i32).unsigned_abs()
+    } else {
+        result
+    };
     c.cycles += 1 + u64::from((32 - magnitude.leading_zeros()).div_ceil(4));
     c.set(op.d, result);
     Ok(())

@@ -89,7 +89,11 @@ impl Nvic {
         while candidates != 0 {
             let number = candidates.trailing_zeros();
             candidates &= candidates - 1;
-            let whole = self.priority.get(number as usize).copied().unwrap_or(u8::MAX);
+            let whole = self
+                .priority
+                .get(number as usize)
+                .copied()
+                .unwrap_or(u8::MAX);
             let key = (self.group_priority(number), whole, number);
             if best.is_none_or(|best| key < best) {
                 best = Some(key);
@@ -182,7 +186,10 @@ mod tests {
 
     #[test]
     fn the_group_preempts_and_the_rest_orders() {
-        let mut nvic = Nvic { group: 5, ..Nvic::default() };
+        let mut nvic = Nvic {
+            group: 5,
+            ..Nvic::default()
+        };
         nvic.set_priority(16, 0x70);
         nvic.set_priority(17, 0x50);
         nvic.set_priority(18, 0x50);

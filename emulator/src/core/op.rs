@@ -85,7 +85,7 @@ pub(crate) type Page = [Op; PAGE_OPS];
 /// Decoded flash memory, shared by the devices that run one image. A page is decoded when the
 /// first of them enters it.
 #[derive(Debug)]
-pub(crate) struct CodePages(Box<[OnceLock<Box<Page>>]>);
+pub(crate) struct CodePages(Box<[OnceLock<Box<[Op]>>]>);
 
 impl CodePages {
     /// Nothing decoded yet, for `size` bytes.
@@ -98,27 +98,28 @@ impl CodePages {
     pub(crate) fn page(&self, flash: &[u8], offset: usize) -> Option<&Page> {
         let index = offset / PAGE_BYTES as usize;
         let page = self.0.get(index)?;
-        Some(page.get_or_init(|| decode_page(flash, index * PAGE_BYTES as usize)))
+        let ops = page.get_or_init(|| decode_page(flash, index * PAGE_BYTES as usize));
+        ops.as_ref().try_into().ok()
     }
 }
 
-fn decode_page(flash: &[u8], start: usize) -> Box<Page> {
+fn decode_page(flash: &[u8], start: usize) -> Box<[Op]> {
     let half = |at: usize| match flash.get(at..at + 2) {
         Some(&[low, high]) => u16::from_le_bytes([low, high]),
         _ => 0xFFFF,
     };
-    let mut page = Box::new([Op::new(decode::undefined); PAGE_OPS]);
-    for (index, op) in page.iter_mut().enumerate() {
+    let decode_at = |index: usize| {
         let at = start + 2 * index;
-        *op = decode::decode(half(at), half(at + 2));
+        let op = decode::decode(half(at), half(at + 2));
         if op.literal {
             let from = ((at + 4) & !3).wrapping_add_signed(op.imm as i32 as isize);
             if let Some(&[a, b, c, d]) = flash.get(from..from.wrapping_add(4)) {
-                *op = decode::constant(op, u32::from_le_bytes([a, b, c, d]));
+                return decode::constant(&op, u32::from_le_bytes([a, b, c, d]));
             }
         }
-    }
-    page
+        op
+    };
+    (0..PAGE_OPS).map(decode_at).collect()
 }
 
 /// Bytes in a page of RAM.

@@ -27,14 +27,26 @@ pub(crate) fn sum<const LANES: u8>(c: &mut Core, op: &Op) -> Result<(), Trap> {
     use lanes::{ADD8, ADD16, ASX, SAX, SUB8};
     let (n, m) = (c.reg(op.n), c.reg(op.m));
     let signed = op.x < mode::UNSIGNED;
-    let (bits, step) = if LANES == ADD8 || LANES == SUB8 { (8, 1) } else { (16, 2) };
+    let (bits, step) = if LANES == ADD8 || LANES == SUB8 {
+        (8, 1)
+    } else {
+        (16, 2)
+    };
     let lane = |value: u32, index: u32| {
         let value = value >> (bits * index) & ((1 << bits) - 1);
-        if signed { alu::sign_extend(value, bits) as i32 } else { value as i32 }
+        if signed {
+            alu::sign_extend(value, bits) as i32
+        } else {
+            value as i32
+        }
     };
     let (mut result, mut ge) = (0u32, 0u8);
     for index in 0..32 / bits {
-        let other = if LANES == ASX || LANES == SAX { 1 - index } else { index };
+        let other = if LANES == ASX || LANES == SAX {
+            1 - index
+        } else {
+            index
+        };
         let add = match LANES {
             ADD8 | ADD16 => true,
             ASX => index == 1,
@@ -48,7 +60,11 @@ pub(crate) fn sum<const LANES: u8>(c: &mut Core, op: &Op) -> Result<(), Trap> {
             mode::UNSIGNED_SATURATING => alu::unsigned_saturate(exact.into(), bits).0,
             mode::SIGNED_HALVING | mode::UNSIGNED_HALVING => (exact >> 1) as u32,
             _ => {
-                let set = if add && !signed { exact >= 1 << bits } else { exact >= 0 };
+                let set = if add && !signed {
+                    exact >= 1 << bits
+                } else {
+                    exact >= 0
+                };
                 if set {
                     ge |= ((1 << step) - 1) << (step * index);
                 }

@@ -70,7 +70,11 @@ impl Core {
 
     /// Goes on in the IT block.
     pub(crate) fn advance_it(&mut self) {
-        self.it = if self.it & 7 == 0 { 0 } else { self.it & 0xE0 | self.it << 1 & 0x1F };
+        self.it = if self.it.trailing_zeros() >= 3 {
+            0
+        } else {
+            self.it & 0xE0 | self.it << 1 & 0x1F
+        };
     }
 
     /// Executes one instruction that is not in unprotected flash memory.
@@ -155,6 +159,8 @@ impl Core {
     /// Cycle count of the next interrupt of the system timer, while it could be taken up.
     pub(crate) fn timer_deadline(&self) -> Option<u64> {
         // A tick that pends already changes nothing.
-        self.systick.deadline().filter(|_| self.nvic.pending & nvic::bit(nvic::SYS_TICK) == 0)
+        self.systick
+            .deadline()
+            .filter(|_| self.nvic.pending & nvic::bit(nvic::SYS_TICK) == 0)
     }
 }

@@ -3,7 +3,10 @@
 
 use super::{
     Core,
-    nvic::{self, BUS_FAULT, DEBUG_MONITOR, MEMORY_FAULT, NMI, PEND_SV, SUPERVISOR_CALL, SYS_TICK, USAGE_FAULT},
+    nvic::{
+        self, BUS_FAULT, DEBUG_MONITOR, MEMORY_FAULT, NMI, PEND_SV, SUPERVISOR_CALL, SYS_TICK,
+        USAGE_FAULT,
+    },
 };
 
 /// CPUID of a Cortex-M4 r0p1 (DDI0439, 4.1).
@@ -112,7 +115,11 @@ impl Registers {
     }
 
     fn cycle_count(&self, cycles: u64) -> u32 {
-        if self.counts() { cycles.wrapping_sub(self.count) as u32 } else { self.count as u32 }
+        if self.counts() {
+            cycles.wrapping_sub(self.count) as u32
+        } else {
+            self.count as u32
+        }
     }
 
     fn set_counting(&mut self, cycles: u64, change: impl FnOnce(&mut Self)) {
@@ -123,7 +130,11 @@ impl Registers {
 
     fn set_cycle_count(&mut self, cycles: u64, value: u32) {
         let value = u64::from(value);
-        self.count = if self.counts() { cycles.wrapping_sub(value) } else { value };
+        self.count = if self.counts() {
+            cycles.wrapping_sub(value)
+        } else {
+            value
+        };
     }
 }
 
@@ -158,14 +169,10 @@ impl Core {
         Some(match address {
             // ITM stimulus ports: always ready.
             0xE000_0000..0xE000_0080 => 1,
-            0xE000_0080..0xE000_1000 => 0,
             0xE000_1000 => DWT_FEATURES | self.scs.watch_control,
             0xE000_1004 => self.scs.cycle_count(self.cycles),
-            // The rest of the DWT, and the breakpoint unit.
-            0xE000_1008..0xE000_3000 => 0,
             // ICTR: interrupt lines in groups of 32.
             0xE000_E004 => 2,
-            0xE000_E008 | 0xE000_ED40..0xE000_ED88 => 0,
             0xE000_E010..0xE000_E020 => {
                 self.count_systick();
                 self.systick.read(address - 0xE000_E010, self.cycles)
@@ -179,7 +186,13 @@ impl Core {
             0xE000_ED14 => self.scs.configuration,
             0xE000_ED18..0xE000_ED24 => {
                 let first = (address - 0xE000_ED18) as usize + 4;
-                let byte = |n: usize| self.nvic.priority.get(first + n).copied().unwrap_or_default();
+                let byte = |n: usize| {
+                    self.nvic
+                        .priority
+                        .get(first + n)
+                        .copied()
+                        .unwrap_or_default()
+                };
                 u32::from_le_bytes([byte(0), byte(1), byte(2), byte(3)])
             }
             0xE000_ED24 => self.handler_state(),
@@ -187,11 +200,8 @@ impl Core {
             0xE000_ED2C => self.scs.hard_fault_status,
             0xE000_ED34 => self.scs.memory_fault_address,
             0xE000_ED38 => self.scs.bus_fault_address,
-            0xE000_ED30 | 0xE000_ED3C => 0,
             0xE000_ED88 => self.scs.access,
             0xE000_ED90..0xE000_EDBC => self.mpu.read(address - 0xE000_ED90),
-            // No debugger: DHCSR and DCRDR.
-            0xE000_EDF0..0xE000_EDFC => 0,
             0xE000_EDFC => self.scs.debug_control,
             0xE000_EF34 => self.fp.fpccr,
             0xE000_EF38 => self.fp.fpcar,
@@ -199,6 +209,14 @@ impl Core {
             // MVFR0 and MVFR1 (DDI0439, 7.2.3).
             0xE000_EF40 => 0x1011_0021,
             0xE000_EF44 => 0x1100_0011,
+            // The rest of ITM, DWT and the breakpoint unit; ACTLR; DFSR and AFSR; the feature
+            // registers; DHCSR to DCRDR without a debugger.
+            0xE000_0080..0xE000_1000
+            | 0xE000_1008..0xE000_3000
+            | 0xE000_E008
+            | 0xE000_ED30
+            | 0xE000_ED3C..0xE000_ED88
+            | 0xE000_EDF0..0xE000_EDFC => 0,
             _ => return None,
         })
     }
@@ -209,7 +227,11 @@ impl Core {
         let shift = 8 * (address & 3);
         match word {
             0xE000_E400..0xE000_E4F0 | 0xE000_ED18..0xE000_ED24 => {
-                let first = if word < 0xE000_ED00 { address - 0xE000_E400 + 16 } else { address - 0xE000_ED18 + 4 };
+                let first = if word < 0xE000_ED00 {
+                    address - 0xE000_E400 + 16
+                } else {
+                    address - 0xE000_ED18 + 4
+                };
                 for (index, byte) in (0..size).zip(value.to_le_bytes()) {
                     self.nvic.set_priority((first + index) as usize, byte);
                 }
@@ -229,7 +251,9 @@ impl Core {
         let cycles = self.cycles;
         match address {
             0xE000_0000..0xE000_1000 | 0xE000_1008..0xE000_3000 => {}
-            0xE000_1000 => self.scs.set_counting(cycles, |scs| scs.watch_control = value & 0x0FFF_FFFF),
+            0xE000_1000 => self
+                .scs
+                .set_counting(cycles, |scs| scs.watch_control = value & 0x0FFF_FFFF),
             0xE000_1004 => self.scs.set_cycle_count(cycles, value),
             0xE000_E010..0xE000_E020 => {
                 self.count_systick();
@@ -264,7 +288,9 @@ impl Core {
                 self.mpu.write(address - 0xE000_ED90, value);
                 self.refresh_protection();
             }
-            0xE000_EDFC => self.scs.set_counting(cycles, |scs| scs.debug_control = value & 0x010F_07F1),
+            0xE000_EDFC => self
+                .scs
+                .set_counting(cycles, |scs| scs.debug_control = value & 0x010F_07F1),
             STIR => {
                 let number = 16 + (value & 0x1FF);
                 if (number as usize) < nvic::EXCEPTIONS {
@@ -312,7 +338,11 @@ impl Core {
     fn handler_state(&self) -> u32 {
         let mut value = self.scs.handlers;
         for (place, number, active) in STATE_BITS.into_iter().chain([SUPERVISOR_PENDING]) {
-            let state = if active { self.nvic.active } else { self.nvic.pending };
+            let state = if active {
+                self.nvic.active
+            } else {
+                self.nvic.pending
+            };
             value |= u32::from(state & nvic::bit(number) != 0) << place;
         }
         value
@@ -321,7 +351,11 @@ impl Core {
     fn set_handler_state(&mut self, value: u32) {
         self.scs.handlers = value & 0x0007_0000;
         for (place, number, active) in STATE_BITS.into_iter().chain([SUPERVISOR_PENDING]) {
-            let state = if active { &mut self.nvic.active } else { &mut self.nvic.pending };
+            let state = if active {
+                &mut self.nvic.active
+            } else {
+                &mut self.nvic.pending
+            };
             if value & 1 << place != 0 {
                 *state |= nvic::bit(number);
             } else {

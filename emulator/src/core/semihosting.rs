@@ -27,13 +27,19 @@ impl Core {
         self.advance_it();
         let argument = self.r[1];
         let word = |core: &Self, index: u32| {
-            core.bus.memory(argument.wrapping_add(4 * index), 4).unwrap_or_default()
+            core.bus
+                .memory(argument.wrapping_add(4 * index), 4)
+                .unwrap_or_default()
         };
         let answer = match self.r[0] {
             OPEN => {
                 // ":tt" is the console, for reading or writing by its mode.
                 let name = self.text(word(self, 0), 3);
-                if name == b":tt" { 1 + u32::from(word(self, 1) >= 8) } else { u32::MAX }
+                if name == b":tt" {
+                    1 + u32::from(word(self, 1) >= 8)
+                } else {
+                    u32::MAX
+                }
             }
             CLOSE | IS_ERROR | ERROR_NUMBER => 0,
             WRITE_CHARACTER => {
@@ -63,7 +69,11 @@ impl Core {
                 return;
             }
             EXIT_EXTENDED => {
-                let code = if word(self, 0) == APPLICATION_EXIT { word(self, 1) as i32 } else { 1 };
+                let code = if word(self, 0) == APPLICATION_EXIT {
+                    word(self, 1) as i32
+                } else {
+                    1
+                };
                 self.exit(code);
                 return;
             }
@@ -79,7 +89,10 @@ impl Core {
 
     fn say(&mut self, text: Vec<u8>) {
         let kind = SignalKind::Semihosting(Bytes::from(text));
-        self.bus.out.push(Signal { time: self.now(), kind });
+        self.bus.out.push(Signal {
+            time: self.now(),
+            kind,
+        });
     }
 
     fn byte(&self, address: u32) -> Option<u8> {
@@ -94,6 +107,8 @@ impl Core {
     }
 
     fn text_of_length(&self, address: u32, length: u32) -> Vec<u8> {
-        (0..length).map_while(|index| self.byte(address.wrapping_add(index))).collect()
+        (0..length)
+            .map_while(|index| self.byte(address.wrapping_add(index)))
+            .collect()
     }
 }

@@ -59,7 +59,11 @@ pub(crate) fn write_special(c: &mut Core, op: &Op) -> Result<(), Trap> {
             let (msp, psp) = (c.msp(), c.psp());
             let mut control = value as u8 & 5;
             // In handler mode the main stack stays in use.
-            control |= if c.ipsr == 0 { value as u8 & 2 } else { c.control & 2 };
+            control |= if c.ipsr == 0 {
+                value as u8 & 2
+            } else {
+                c.control & 2
+            };
             c.control = control;
             c.set_stacks(msp, psp);
             c.refresh_protection();

@@ -33,7 +33,11 @@ impl SysTick {
         if self.control & ENABLE == 0 || (self.value == 0 && self.reload == 0) {
             return None;
         }
-        let wait = if self.value == 0 { self.period() } else { u64::from(self.value) * self.divider() };
+        let wait = if self.value == 0 {
+            self.period()
+        } else {
+            u64::from(self.value) * self.divider()
+        };
         Some(self.at + wait)
     }
 
@@ -50,7 +54,11 @@ impl SysTick {
         if cycles < zero {
             return false;
         }
-        let more = if self.reload == 0 { 0 } else { (cycles - zero) / self.period() };
+        let more = if self.reload == 0 {
+            0
+        } else {
+            (cycles - zero) / self.period()
+        };
         self.at = zero + more * self.period();
         self.value = 0;
         self.wrapped = true;

@@ -18,7 +18,11 @@ pub(crate) struct Timebase {
 impl Timebase {
     /// Zero cycles at time zero.
     pub(crate) fn new(hz: u32) -> Self {
-        Self { nanos: 0, cycles: 0, hz: hz.max(1) }
+        Self {
+            nanos: 0,
+            cycles: 0,
+            hz: hz.max(1),
+        }
     }
 
     /// The time at which `cycles` are done, in whole nanoseconds.
@@ -30,9 +34,14 @@ impl Timebase {
 
     /// The least number of cycles at which `time` is reached.
     pub(crate) fn cycles(&self, time: VirtualTime) -> u64 {
-        let (nanos, hz) = (time.as_nanos().saturating_sub(self.nanos), u64::from(self.hz));
+        let (nanos, hz) = (
+            time.as_nanos().saturating_sub(self.nanos),
+            u64::from(self.hz),
+        );
         let rest = (nanos % SECOND * hz).div_ceil(SECOND);
-        self.cycles.saturating_add((nanos / SECOND).saturating_mul(hz)).saturating_add(rest)
+        self.cycles
+            .saturating_add((nanos / SECOND).saturating_mul(hz))
+            .saturating_add(rest)
     }
 
     /// Goes on at another rate from `cycles` on.
@@ -56,7 +65,10 @@ mod tests {
         assert_eq!(base.time(year * 96_000_000), VirtualTime::from_secs(year));
         assert_eq!(base.cycles(VirtualTime::from_secs(year)), year * 96_000_000);
         base.set_rate(96_000_000, 16_000_000);
-        assert_eq!(base.time(96_000_000 + 16_000_000), VirtualTime::from_secs(2));
+        assert_eq!(
+            base.time(96_000_000 + 16_000_000),
+            VirtualTime::from_secs(2)
+        );
         assert!(base.cycles(VirtualTime::MAX) > 1 << 50);
     }
 

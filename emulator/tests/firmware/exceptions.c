@@ -98,19 +98,19 @@ __attribute__((used)) void fault_seen(uint32_t *frame)
     frame[6] += first >> 11 >= 0x1D ? 4 : 2;
 }
 
-__attribute__((naked, noinline)) static uint32_t load(uint32_t address)
+__attribute__((naked, noinline)) static uint32_t load(__attribute__((unused)) uint32_t address)
 {
-    __asm__ volatile("ldr r0, [r0]\nbx lr" ::"r"(address));
+    __asm__ volatile("ldr r0, [r0]\nbx lr");
 }
 
-__attribute__((naked, noinline)) static uint32_t pair(uint32_t address)
+__attribute__((naked, noinline)) static uint32_t pair(__attribute__((unused)) uint32_t address)
 {
-    __asm__ volatile("ldrd r0, r1, [r0]\nbx lr" ::"r"(address));
+    __asm__ volatile("ldrd r0, r1, [r0]\nbx lr");
 }
 
-__attribute__((naked, noinline)) static uint32_t divide(uint32_t a, uint32_t b)
+__attribute__((naked, noinline)) static uint32_t divide(__attribute__((unused)) uint32_t a, __attribute__((unused)) uint32_t b)
 {
-    __asm__ volatile("udiv r0, r0, r1\nbx lr" ::"r"(a), "r"(b));
+    __asm__ volatile("udiv r0, r0, r1\nbx lr");
 }
 
 static void faults(void)
@@ -232,7 +232,7 @@ static void ram_code(void)
 static void floating_context(void)
 {
     float values[4];
-    SYST_RVR = 50;
+    SYST_RVR = 300;
     SYST_CVR = 0;
     __asm__ volatile("vmov.f32 s0, #3.0\n"
                      "vmov.f32 s15, #5.0\n"

@@ -5,6 +5,22 @@ extern uint32_t data_start, data_end, data_load, bss_start, bss_end, stack_top;
 
 handler vectors[112] __attribute__((aligned(512)));
 
+/* The compiler calls these two by itself. */
+void *memset(void *to, int value, uint32_t length)
+{
+    for (volatile uint8_t *byte = to; length; length--)
+        *byte++ = (uint8_t)value;
+    return to;
+}
+
+void *memcpy(void *to, const void *from, uint32_t length)
+{
+    const uint8_t *source = from;
+    for (volatile uint8_t *byte = to; length; length--)
+        *byte++ = *source++;
+    return to;
+}
+
 static uint32_t semihost(uint32_t operation, const void *argument)
 {
     register uint32_t r0 __asm__("r0") = operation;
