@@ -7,9 +7,11 @@
 //! | [`generator`] | values over time for sensors and devices without firmware |
 //! | [`modem`] | a serial modem with the ESP-AT command set |
 //! | [`SimulatedMachine`] | a device without firmware |
+//! | [`EmulatorMachine`] | firmware in the embedded emulator, with its modem |
 //!
 //! Nothing here reads a clock, opens a socket or starts a thread.
 
+mod emulator;
 mod error;
 pub mod generator;
 mod machine;
@@ -19,9 +21,10 @@ mod output;
 mod simulated;
 mod stimulus;
 
+pub use emulator::{EmulatorMachine, EmulatorOptions, QUANTITIES, SENSOR_PERIOD};
 pub use error::Error;
 pub use machine::{Capabilities, Halt, Machine, QUANTUM, Wake};
 pub use network::{NetworkEvent, NetworkRequest};
-pub use output::{Output, OutputKind};
+pub use output::{Name, Output, OutputKind};
 pub use simulated::{BodyStyle, SimulatedMachine, SimulatedOptions};
 pub use stimulus::Stimulus;

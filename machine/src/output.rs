@@ -1,14 +1,20 @@
 //! What comes out of a machine.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use twinbench_model::{Message, VirtualTime};
 
 use crate::NetworkRequest;
 
+/// A board's name for a port or pin.
+pub type Name = Cow<'static, str>;
+
 /// Something that came out of a machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
-    /// When it came out (for bytes: when the last of them had left).
+    /// When it came out; for bytes: when the last of them had left, or, of an unfinished line, when
+    /// the port had been silent for 20 ms after it.
     pub time: VirtualTime,
     /// What.
     pub kind: OutputKind,
@@ -20,14 +26,14 @@ pub enum OutputKind {
     /// Bytes on a console or link port, e.g. `console`.
     Uart {
         /// The board's name for the port.
-        port: &'static str,
+        port: Name,
         /// The bytes.
         bytes: Bytes,
     },
     /// An LED or another named pin changed its level.
     Pin {
         /// The board's name for it, e.g. `led-user`.
-        name: &'static str,
+        name: Name,
         /// High or low.
         high: bool,
     },

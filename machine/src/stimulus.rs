@@ -32,6 +32,11 @@ pub enum Stimulus {
     Reset,
     /// News from the network for the modem.
     Network(NetworkEvent),
+    /// The modem's Wi-Fi network goes away or comes back.
+    Wifi {
+        /// Whether it is there.
+        up: bool,
+    },
 }
 
 impl Stimulus {
@@ -42,7 +47,7 @@ impl Stimulus {
             Self::Sensor { quantity, .. } => format!("sensor {quantity}"),
             Self::Button { name, .. } => format!("button {name}"),
             Self::Reset => "reset line".to_owned(),
-            Self::Network(_) => "modem".to_owned(),
+            Self::Network(_) | Self::Wifi { .. } => "modem".to_owned(),
         }
     }
 }

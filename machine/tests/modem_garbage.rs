@@ -1,4 +1,8 @@
 //! Whatever comes in, and whenever: the modem lives, keeps its time and answers the next command.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it must be"
+)]
 
 use bytes::Bytes;
 use proptest::prelude::*;

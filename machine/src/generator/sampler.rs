@@ -102,6 +102,11 @@ impl Sampler {
             })
     }
 
+    /// Whether the value is the same at all times.
+    pub fn is_constant(&self) -> bool {
+        matches!(self.0, Kind::Constant(_))
+    }
+
     /// The value at a time. Always finite.
     pub fn at(&mut self, time: VirtualTime) -> f64 {
         match &mut self.0 {
@@ -148,7 +153,7 @@ impl Sine {
         let turned = u128::from(time.as_nanos()) + u128::from(self.phase.as_nanos());
         let part =
             (turned % u128::from(self.period.as_nanos())) as f64 / self.period.as_nanos() as f64;
-        let wave = (libm::sin(core::f64::consts::TAU * part) + 1.0) / 2.0;
+        let wave = 0.5 * (libm::sin(core::f64::consts::TAU * part) + 1.0);
         let clean = self.min + self.span * wave;
         if self.swing == 0.0 {
             return clean;
@@ -199,6 +204,11 @@ fn check_steps(
 
 #[cfg(test)]
 mod tests {
+    #![expect(
+        clippy::float_cmp,
+        reason = "equal to the last bit is what is promised"
+    )]
+
     use twinbench_model::DeviceId;
 
     use super::*;

@@ -93,7 +93,7 @@ impl Modem {
                     .and_then(Argument::number::<u64>)
                     .filter(|tenths| (1..=36_000).contains(tenths))
                     .map(|tenths| {
-                        self.reconnect_after = VirtualDuration::from_millis(tenths * 100)
+                        self.reconnect_after = VirtualDuration::from_millis(tenths * 100);
                     }),
             ),
             // Certificates are checked by nobody here, so every setting is as good as another.
@@ -132,9 +132,10 @@ impl Modem {
 
     /// `3,` when there may be several links.
     fn prefix(&self, slot: usize) -> String {
-        match self.multiple {
-            true => format!("{slot},"),
-            false => String::new(),
+        if self.multiple {
+            format!("{slot},")
+        } else {
+            String::new()
         }
     }
 
@@ -286,13 +287,14 @@ impl Modem {
         let mut closed = String::new();
         for slot in slots {
             if self.hang_up(slot) {
-                closed += &format!("{}CLOSED\r\n", self.prefix(slot));
+                closed += &self.prefix(slot);
+                closed += "CLOSED\r\n";
             }
         }
-        match closed.is_empty() {
-            true => Outcome::FAILED,
-            false => Outcome::lines(closed),
+        if closed.is_empty() {
+            return Outcome::FAILED;
         }
+        Outcome::lines(closed)
     }
 
     /// Closes a link from here; says whether there was one.
@@ -329,17 +331,19 @@ impl Modem {
     }
 
     fn connections(&self, name: &str) -> String {
-        let mut lines = String::new();
+        let mut lines = Vec::new();
         for (slot, link) in self.links.iter().enumerate() {
             if let Some(link) = link.as_ref().filter(|link| link.state == LinkState::Open) {
                 let kind = if link.tls { "SSL" } else { "TCP" };
                 // Local ports from the range that IANA keeps for such.
                 let local = 49_152 + link.connection % 16_384;
                 let (host, port) = (&link.host, link.port);
-                lines += &format!("{name}:{slot},\"{kind}\",\"{host}\",{port},{local},0\r\n");
+                lines.push(format!(
+                    "{name}:{slot},\"{kind}\",\"{host}\",{port},{local},0\r\n"
+                ));
             }
         }
-        lines
+        lines.concat()
     }
 
     fn is_open(&self, slot: usize) -> bool {

@@ -22,7 +22,8 @@ impl Modem {
         Some(match (command.name, &command.form) {
             ("+CIPSNTPCFG", Form::Query) => {
                 let sntp = &self.sntp;
-                let servers: String = sntp.servers.iter().map(|it| format!(",\"{it}\"")).collect();
+                let servers: Vec<_> = sntp.servers.iter().map(|it| format!(",\"{it}\"")).collect();
+                let servers = servers.concat();
                 let enabled = u8::from(sntp.enabled);
                 Outcome::tight(format!("+CIPSNTPCFG:{enabled},{}{servers}\r\n", sntp.zone))
             }
@@ -82,12 +83,11 @@ impl Modem {
 
     /// As C's `asctime` writes it. Until the time is known the modem counts from 1970.
     fn calendar_time(&self) -> String {
-        let instant = match self.sntp.known {
-            true => self.epoch.utc(self.now),
-            false => {
-                let uptime = self.now.since(self.started).as_nanos() / 1_000_000_000;
-                Timestamp::from_second(uptime as i64).unwrap_or(Timestamp::UNIX_EPOCH)
-            }
+        let instant = if self.sntp.known {
+            self.epoch.utc(self.now)
+        } else {
+            let uptime = self.now.since(self.started).as_nanos() / 1_000_000_000;
+            Timestamp::from_second(uptime as i64).unwrap_or(Timestamp::UNIX_EPOCH)
         };
         let shift = offset(self.sntp.zone).unwrap_or_default();
         instant

@@ -1,5 +1,7 @@
 //! The Wi-Fi station.
 
+use std::net::Ipv4Addr;
+
 use twinbench_model::{VirtualDuration, VirtualTime};
 
 use super::{
@@ -86,9 +88,10 @@ impl Modem {
             }
             ("+CIFSR", Form::Execute) => {
                 let [a, b, c, d, e, f] = self.options.mac;
-                let address = match self.station.has_address {
-                    true => self.options.address.to_string(),
-                    false => "0.0.0.0".to_owned(),
+                let address = if self.station.has_address {
+                    self.options.address
+                } else {
+                    Ipv4Addr::UNSPECIFIED
                 };
                 Outcome::lines(format!(
                     "+CIFSR:STAIP,\"{address}\"\r\n\
@@ -160,9 +163,10 @@ impl Modem {
         self.station.network = None;
         self.job = Some(Job::Join);
         let attempt = self.station.attempt;
-        let admission = match self.station.jammed {
-            true => Admission::NotFound,
-            false => self.options.admission(ssid, password),
+        let admission = if self.station.jammed {
+            Admission::NotFound
+        } else {
+            self.options.admission(ssid, password)
         };
         let delays = self.options.delays;
         match admission {

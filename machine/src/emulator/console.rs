@@ -1,0 +1,61 @@
+//! A serial port's bytes, gathered into lines.
+
+use twinbench_model::{VirtualDuration, VirtualTime};
+
+use crate::{Name, Output, OutputKind};
+
+/// No line is longer.
+const MAX_LINE: usize = 256;
+/// A line without an end is taken for one after so much silence.
+const QUIET: VirtualDuration = VirtualDuration::from_millis(20);
+
+/// Gathers bytes until a line ends, is as long as may be, or the port falls silent: so what comes
+/// out does not depend on when somebody looks.
+#[derive(Debug)]
+pub(super) struct Console {
+    port: Name,
+    line: Vec<u8>,
+    last: VirtualTime,
+}
+
+impl Console {
+    pub(super) fn new(port: String) -> Self {
+        Self {
+            port: Name::Owned(port),
+            line: Vec::new(),
+            last: VirtualTime::ZERO,
+        }
+    }
+
+    /// Takes a byte whose stop bit ended at `time`.
+    pub(super) fn push(&mut self, time: VirtualTime, byte: u8, out: &mut Vec<Output>) {
+        self.flush_quiet(time, out);
+        self.line.push(byte);
+        self.last = time;
+        if byte == b'\n' || self.line.len() == MAX_LINE {
+            self.flush(time, out);
+        }
+    }
+
+    /// Gives out an unfinished line when the port was silent long enough before `now`.
+    pub(super) fn flush_quiet(&mut self, now: VirtualTime, out: &mut Vec<Output>) {
+        if let Some(quiet) = self.quiet_at().filter(|quiet| *quiet <= now) {
+            self.flush(quiet, out);
+        }
+    }
+
+    /// When the port will have been silent long enough.
+    pub(super) fn quiet_at(&self) -> Option<VirtualTime> {
+        (!self.line.is_empty()).then(|| self.last + QUIET)
+    }
+
+    fn flush(&mut self, time: VirtualTime, out: &mut Vec<Output>) {
+        out.push(Output {
+            time,
+            kind: OutputKind::Uart {
+                port: self.port.clone(),
+                bytes: std::mem::take(&mut self.line).into(),
+            },
+        });
+    }
+}

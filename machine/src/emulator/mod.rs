@@ -1,0 +1,468 @@
+//! Firmware in the embedded emulator, with a modem on one of the board's serial ports and
+//! generators behind its sensors.
+//!
+//! # Firmware and modem in exact order
+//! The board runs in slices, each of which ends when the modem next has something to say, and at
+//! the latest [`Modem::REACTION`] after the board could first say something itself. As the modem
+//! reacts no faster than that, every byte of the firmware reaches the modem at the instant at
+//! which its stop bit ended, every byte of the modem begins to leave for the firmware at the
+//! instant at which it was said, and where the slices end leaves no trace. A sleeping board
+//! costs no slices.
+//!
+//! # Sensors
+//! A generator is asked on a fixed grid of [`SENSOR_PERIOD`], whatever the steps in which the
+//! machine is run, and its value is what the sensors measure from then on, each at its own rate.
+//! A value set by hand takes the generator's place for good.
+
+mod console;
+mod options;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use twinbench_devkit_config as config;
+use twinbench_emulator::{
+    Image, NextWake, Stop,
+    board::{Board, BoardError},
+    peripheral::{Signal, SignalKind},
+};
+use twinbench_model::{VirtualDuration, VirtualTime};
+
+use self::console::Console;
+pub use self::options::EmulatorOptions;
+use crate::{
+    Capabilities, Error, Halt, Machine, Name, Output, OutputKind, Stimulus, Wake,
+    generator::{Key, Sampler},
+    modem::{Modem, ModemOutput},
+};
+
+/// How often a generator behind a sensor is asked. The sensors' own rates are 1 to 12.5 Hz.
+pub const SENSOR_PERIOD: VirtualDuration = VirtualDuration::from_millis(100);
+
+/// The quantities that the AZ3166's sensors measure: °C, %RH, hPa, mG, mg and mdps.
+pub const QUANTITIES: [&str; 12] = [
+    "accelerometer-x",
+    "accelerometer-y",
+    "accelerometer-z",
+    "gyroscope-x",
+    "gyroscope-y",
+    "gyroscope-z",
+    "humidity",
+    "magnetometer-x",
+    "magnetometer-y",
+    "magnetometer-z",
+    "pressure",
+    "temperature",
+];
+
+/// A board in the embedded emulator.
+pub struct EmulatorMachine {
+    board: Board,
+    /// When the board was switched on: its own time counts from here.
+    start: VirtualTime,
+    now: VirtualTime,
+    modem: Option<Attached>,
+    sensors: BTreeMap<String, Sampler>,
+    /// When the generators are asked next; none when all of them are constant.
+    next_sample: Option<VirtualTime>,
+    consoles: BTreeMap<String, Console>,
+    leds: BTreeMap<(u8, u8), Name>,
+    /// What left the chip dated after the end of a slice.
+    ahead: Vec<Signal>,
+    out: Vec<Output>,
+}
+
+/// A modem and where it is attached.
+struct Attached {
+    modem: Modem,
+    /// The board's name for the port.
+    port: String,
+    /// The chip's name for it.
+    peripheral: String,
+    /// Scratch.
+    out: Vec<(VirtualTime, ModemOutput)>,
+}
+
+impl EmulatorMachine {
+    /// An AZ3166 with `image` in flash memory, switched on at the options' start.
+    ///
+    /// The device's settings are written into the last sector of flash memory, where the devkit
+    /// firmware looks for them (`twinbench_devkit_config`), unless the image uses that sector.
+    ///
+    /// # Errors
+    /// When the image is for other memories, a sensor or the modem's port does not exist, a
+    /// generator cannot be used, or a setting does not fit the firmware's settings page.
+    pub fn az3166(image: Arc<Image>, options: EmulatorOptions) -> Result<Self, Error> {
+        let board = Board::az3166(image).map_err(|cause| Error::Firmware(cause.to_string()))?;
+        Self::new(board, options)
+    }
+
+    fn new(mut board: Board, options: EmulatorOptions) -> Result<Self, Error> {
+        let key = Key {
+            seed: options.seed,
+            device: options.device.clone(),
+        };
+        board.set_seed(key.quantity("board").bits());
+        provision(&mut board, &options)?;
+
+        let known = board.quantities();
+        let mut sensors = BTreeMap::new();
+        for (quantity, generator) in &options.sensors {
+            if !known.contains(quantity.as_str()) {
+                let names: Vec<_> = known.iter().copied().collect();
+                return Err(Error::no_such(
+                    format!("sensor {quantity}"),
+                    names.join(", "),
+                ));
+            }
+            let sampler = Sampler::new(generator, &key, quantity)
+                .map_err(|cause| Error::Setting(format!("sensor {quantity}: {cause}")))?;
+            sensors.insert(quantity.clone(), sampler);
+        }
+
+        let file = board.file();
+        let modem = match &options.modem {
+            None => None,
+            Some(wanted) => {
+                let (port, uart) = file
+                    .uart
+                    .iter()
+                    .find(|(name, uart)| {
+                        *name == wanted || uart.peripheral.eq_ignore_ascii_case(wanted)
+                    })
+                    .ok_or_else(|| {
+                        let names: Vec<_> = file.uart.keys().map(String::as_str).collect();
+                        Error::no_such(format!("serial port {wanted}"), names.join(", "))
+                    })?;
+                Some(Attached {
+                    modem: Modem::new(options.modem_options, options.epoch, options.start),
+                    port: port.clone(),
+                    peripheral: uart.peripheral.clone(),
+                    out: Vec::new(),
+                })
+            }
+        };
+        let consoles = file
+            .uart
+            .iter()
+            .map(|(name, uart)| (uart.peripheral.clone(), Console::new(name.clone())))
+            .collect();
+        let leds = file
+            .led
+            .iter()
+            .map(|(name, pin)| ((pin.port, pin.pin), Name::Owned(name.clone())))
+            .collect();
+        let mut machine = Self {
+            board,
+            start: options.start,
+            now: options.start,
+            modem,
+            sensors,
+            next_sample: Some(options.start),
+            consoles,
+            leds,
+            ahead: Vec::new(),
+            out: Vec::new(),
+        };
+        machine.sample();
+        Ok(machine)
+    }
+
+    /// The board, to look into.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// A time of the bench as the board counts it.
+    fn local(&self, time: VirtualTime) -> VirtualTime {
+        VirtualTime::ZERO + time.since(self.start)
+    }
+
+    /// A time of the board as the bench counts it.
+    fn global(&self, time: VirtualTime) -> VirtualTime {
+        self.start.saturating_add(time.since(VirtualTime::ZERO))
+    }
+
+    /// When the board itself has something to do next.
+    fn board_wake(&self) -> Wake {
+        match self.board.next_wake() {
+            NextWake::Busy => Wake::Busy,
+            NextWake::At(time) => Wake::At(self.global(time).max(self.now)),
+            NextWake::Never => Wake::Never,
+        }
+    }
+
+    /// The end of the next slice, `t` at the latest.
+    fn slice_end(&self, t: VirtualTime) -> VirtualTime {
+        let mut end = t;
+        if let Some(sample) = self.next_sample {
+            end = end.min(sample);
+        }
+        if let Some(attached) = &self.modem {
+            let speaks = match self.board_wake() {
+                Wake::Busy => self.now,
+                Wake::At(time) => time,
+                Wake::Never => VirtualTime::MAX,
+            };
+            end = end.min(speaks.saturating_add(Modem::REACTION));
+            if let Some(wake) = attached.modem.next_wake() {
+                end = end.min(wake);
+            }
+        }
+        end.max(self.now)
+    }
+
+    /// Runs one slice; gives the board's halt when it has one, and whether it came just now.
+    fn slice(&mut self, t: VirtualTime) -> Result<Option<(Halt, bool)>, Error> {
+        let end = self.slice_end(t);
+        let stop = self.board.run_until(self.local(end));
+        // A board that stops for good says so at once; from then on it goes with the time.
+        let reached = self.global(self.board.now()).min(end).max(self.now);
+        self.now = reached;
+        self.collect();
+        self.exchange(reached)?;
+        if self.next_sample.is_some_and(|sample| sample <= reached) {
+            self.sample();
+        }
+        let halt = match stop {
+            Stop::Reached => return Ok(None),
+            Stop::Lockup(reason) => Halt::Lockup(reason),
+            Stop::Exited(code) => Halt::Exited(code),
+        };
+        Ok(Some((halt, reached < end)))
+    }
+
+    /// Gives what left the chip up to now to those whom it concerns.
+    fn collect(&mut self) {
+        let mut signals = std::mem::take(&mut self.ahead);
+        self.board.chip_mut().drain(&mut signals);
+        // Stable: what left in one instant stays in order.
+        signals.sort_by_key(|signal| signal.time);
+        for signal in signals {
+            let time = self.global(signal.time);
+            if time > self.now {
+                self.ahead.push(signal);
+            } else {
+                self.signal(time, signal.kind);
+            }
+        }
+        for console in self.consoles.values_mut() {
+            console.flush_quiet(self.now, &mut self.out);
+        }
+    }
+
+    fn signal(&mut self, time: VirtualTime, kind: SignalKind) {
+        let kind = match kind {
+            SignalKind::Uart { name, byte } => {
+                match &mut self.modem {
+                    Some(attached) if attached.peripheral == name => {
+                        attached.modem.receive(time, byte);
+                    }
+                    _ => {
+                        if let Some(console) = self.consoles.get_mut(name) {
+                            console.push(time, byte, &mut self.out);
+                        }
+                    }
+                }
+                return;
+            }
+            SignalKind::Pin { port, pin, high } => match self.leds.get(&(port, pin)) {
+                Some(name) => OutputKind::Pin {
+                    name: name.clone(),
+                    high,
+                },
+                None => return,
+            },
+            SignalKind::Display(frame) => OutputKind::Display { frame },
+            SignalKind::Semihosting(bytes) => OutputKind::Uart {
+                port: Name::Borrowed("semihosting"),
+                bytes,
+            },
+            SignalKind::Note(text) => OutputKind::Note(text),
+        };
+        self.out.push(Output { time, kind });
+    }
+
+    /// Lets the modem do what is due, and hands its bytes to the board.
+    fn exchange(&mut self, now: VirtualTime) -> Result<(), Error> {
+        let Some(attached) = &mut self.modem else {
+            return Ok(());
+        };
+        attached.modem.advance(now);
+        attached.modem.drain(&mut attached.out);
+        for (time, output) in attached.out.drain(..) {
+            let kind = match output {
+                ModemOutput::Line(bytes) => {
+                    self.board
+                        .uart_input(&attached.port, &bytes)
+                        .map_err(refused)?;
+                    continue;
+                }
+                ModemOutput::Network(request) => OutputKind::Network(request),
+                ModemOutput::Note(text) => OutputKind::Note(text),
+            };
+            self.out.push(Output { time, kind });
+        }
+        Ok(())
+    }
+
+    /// Asks the generators and tells the sensors.
+    fn sample(&mut self) {
+        let now = self.now;
+        let mut changing = false;
+        for (quantity, sampler) in &mut self.sensors {
+            changing |= !sampler.is_constant();
+            // The quantity was found on the board, and a generator's values are finite.
+            let _ = self.board.set_sensor(quantity, sampler.at(now));
+        }
+        self.next_sample = changing.then(|| {
+            let grid = SENSOR_PERIOD.as_nanos();
+            VirtualTime::from_nanos(
+                (now.as_nanos() / grid)
+                    .saturating_add(1)
+                    .saturating_mul(grid),
+            )
+        });
+    }
+}
+
+/// Writes the device's settings where the devkit firmware looks for them.
+fn provision(board: &mut Board, options: &EmulatorOptions) -> Result<(), Error> {
+    let mut there = [0; 4];
+    board.chip().read_memory(config::FLASH_ADDRESS, &mut there);
+    if there != [0xFF; 4] {
+        return Ok(());
+    }
+    let defaults = config::Settings::DEFAULT;
+    let interval = match options.telemetry_interval {
+        None => defaults.telemetry_interval_secs,
+        Some(interval) => {
+            let secs = interval.as_nanos() / 1_000_000_000;
+            match u32::try_from(secs) {
+                Ok(secs) if VirtualDuration::from_secs(secs.into()) == interval => secs,
+                _ => {
+                    return Err(Error::Setting(format!(
+                        "the firmware counts its telemetry interval in whole seconds: {interval} is none"
+                    )));
+                }
+            }
+        }
+    };
+    let page = config::Settings {
+        device_id: options.device.as_str(),
+        device_key: &options.device_key,
+        hub_host: &options.hub_host,
+        telemetry_interval_secs: interval,
+        ..defaults
+    }
+    .encode()
+    .map_err(|cause| Error::Setting(cause.to_string()))?;
+    board.chip_mut().write_memory(config::FLASH_ADDRESS, &page);
+    Ok(())
+}
+
+fn refused(cause: BoardError) -> Error {
+    match cause {
+        BoardError::NoSuch {
+            what,
+            name,
+            available,
+        } => Error::no_such(format!("{what} {name}"), available),
+        other => Error::Setting(other.to_string()),
+    }
+}
+
+impl Machine for EmulatorMachine {
+    fn run_until(&mut self, t: VirtualTime) -> Result<Halt, Error> {
+        let mut halted = Halt::Reached;
+        while self.now < t {
+            halted = match self.slice(t)? {
+                Some((halt, true)) => return Ok(halt),
+                Some((halt, false)) => halt,
+                None => Halt::Reached,
+            };
+        }
+        Ok(halted)
+    }
+
+    fn drain(&mut self, out: &mut Vec<Output>) {
+        let first = out.len();
+        out.append(&mut self.out);
+        out[first..].sort_by_key(|output| output.time);
+    }
+
+    fn apply(&mut self, stimulus: Stimulus) -> Result<(), Error> {
+        let target = stimulus.target();
+        match stimulus {
+            Stimulus::Uart { port, bytes } => match &self.modem {
+                Some(attached) if attached.port == port => {
+                    let free = self.board.file().uart.keys().filter(|name| **name != port);
+                    let free: Vec<_> = free.map(String::as_str).collect();
+                    Err(Error::no_such(
+                        format!("{target} without a modem"),
+                        free.join(", "),
+                    ))
+                }
+                _ => self.board.uart_input(&port, &bytes).map_err(refused),
+            },
+            Stimulus::Sensor { quantity, value } => {
+                self.board.set_sensor(&quantity, value).map_err(refused)?;
+                self.sensors.remove(&quantity);
+                Ok(())
+            }
+            Stimulus::Button { name, pressed } => {
+                self.board.set_button(&name, pressed).map_err(refused)
+            }
+            Stimulus::Reset => {
+                self.board.reset();
+                Ok(())
+            }
+            Stimulus::Network(event) => match &mut self.modem {
+                Some(attached) => {
+                    attached.modem.network(self.now, event);
+                    Ok(())
+                }
+                None => Err(Error::no_such(target, "serial ports only")),
+            },
+            Stimulus::Wifi { up } => match &mut self.modem {
+                Some(attached) => {
+                    attached.modem.set_jammed(self.now, !up);
+                    Ok(())
+                }
+                None => Err(Error::no_such(target, "serial ports only")),
+            },
+        }
+    }
+
+    fn next_wake(&self) -> Wake {
+        let mut wake = self.board_wake();
+        let modem = self
+            .modem
+            .as_ref()
+            .and_then(|attached| attached.modem.next_wake());
+        let consoles = self.consoles.values().filter_map(Console::quiet_at);
+        let ahead = self.ahead.first().map(|signal| self.global(signal.time));
+        for time in modem.into_iter().chain(consoles).chain(ahead) {
+            wake = wake.min(Wake::At(time));
+        }
+        wake
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            deterministic: true,
+            firmware: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quantities_are_those_of_the_board() {
+        let image = Image::from_flash(&[], &twinbench_emulator::MemoryMap::STM32F412XG);
+        let board = Board::az3166(Arc::new(image)).unwrap();
+        assert!(board.quantities().into_iter().eq(QUANTITIES));
+    }
+}
