@@ -10,6 +10,8 @@ use crate::{Failure, Json};
 /// One activity to be done: its result goes to [`Engine::complete`](crate::Engine::complete).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkItem {
+    /// Its place in the order in which work was made.
+    pub number: u64,
     /// The orchestration that waits for it.
     pub instance: String,
     /// Which execution of that orchestration; results for another are dropped.

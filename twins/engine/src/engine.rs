@@ -243,9 +243,6 @@ impl Engine {
     pub fn run(&mut self, now: VirtualTime) {
         self.advance(now);
         loop {
-            while let Some(message) = self.timers.take_due(self.now) {
-                self.deliver(message);
-            }
             match self.ready.pop_front() {
                 Some(Target::Entity(id)) => self.entity_turn(&id),
                 Some(Target::Instance(id)) => self.instance_turn(&id),
@@ -321,16 +318,21 @@ impl Engine {
         out.append(&mut self.journal.events);
     }
 
-    /// Time does not go back: an earlier `now` counts as the latest one.
+    /// Time does not go back: an earlier `now` counts as the latest one. What has become due by
+    /// then comes before whatever the caller brings.
     fn advance(&mut self, now: VirtualTime) {
         self.now = self.now.max(now);
+        while let Some(message) = self.timers.take_due(self.now) {
+            self.deliver(message);
+        }
     }
 
     pub(crate) fn post(&mut self, due: VirtualTime, body: Body) {
         self.serial += 1;
         let message = Message {
             number: self.serial,
-            due,
+            // Never in the past: so messages are in one order by (due, number), restored or not.
+            due: due.max(self.now),
             body,
         };
         if due > self.now {
@@ -363,6 +365,10 @@ impl Engine {
         {
             let id: Arc<str> = instance.as_str().into();
             let old = self.instances.get(&id);
+            if old.is_some_and(|it| it.head.execution == message.number) {
+                // Restored: the instance that this message starts is here already.
+                return self.enqueue(message);
+            }
             if old.is_some_and(|it| !it.status().is_final()) {
                 tracing::warn!(instance, name, "already running: the start is dropped");
                 self.consume(message.number);
@@ -379,6 +385,7 @@ impl Engine {
                 output: None,
                 failure: None,
                 custom_status: None,
+                work: BTreeMap::new(),
             };
             let new = Instance {
                 stored_rows,

@@ -1,7 +1,7 @@
 //! Orchestrations as the engine keeps them.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -45,6 +45,9 @@ pub(crate) struct Head {
     pub(crate) failure: Option<Failure>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) custom_status: Option<Json>,
+    /// Activities that have not ended, each with its number among all work.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) work: BTreeMap<u32, u64>,
 }
 
 /// An orchestration: its state and everything it has been through.
@@ -53,8 +56,8 @@ pub struct Instance {
     pub(crate) id: Arc<str>,
     pub(crate) head: Head,
     pub(crate) history: Vec<HistoryEvent>,
-    /// Activities and timers that have not ended.
-    pub(crate) open: BTreeSet<u32>,
+    /// Timers that have not fired.
+    pub(crate) timers: BTreeSet<u32>,
     pub(crate) inbox: VecDeque<Message>,
     /// Rows of the history that the last drained records hold, and how many of them still say
     /// the same.
@@ -68,7 +71,7 @@ impl Instance {
             id,
             head,
             history: Vec::new(),
-            open: BTreeSet::new(),
+            timers: BTreeSet::new(),
             inbox: VecDeque::new(),
             stored_rows: 0,
             same_rows: 0,

@@ -8,8 +8,8 @@
 //! | `h` instance id, 0, row (4 bytes, big-endian) | a row of its history |
 //! | `m` number (8 bytes, big-endian) | a message under way, a timer among them |
 //!
-//! Each value but the serial is [`VERSION`] and JSON. Activities under way are those that the
-//! history has and that have not ended.
+//! Each value but the serial is [`VERSION`] and JSON. Activities under way are in the history that
+//! scheduled them and in their orchestration's list of open work.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -217,7 +217,20 @@ impl Engine {
             }
         }
         self.drained = self.serial;
-        self.restore_work();
+        // A result that is under way ends its task: it needs no second worker.
+        let mut done = BTreeSet::new();
+        for StoredMessage { body, .. } in messages.values() {
+            if let Body::Result {
+                instance,
+                execution,
+                task,
+                ..
+            } = body
+            {
+                done.insert((instance.as_str(), *execution, *task));
+            }
+        }
+        self.restore_work(&done);
         for (number, StoredMessage { due, body }) in messages {
             let message = Message { number, due, body };
             // All of them wait for their time, which for most has come: `run` delivers them.
@@ -226,52 +239,48 @@ impl Engine {
         Ok(())
     }
 
-    /// Activities that were scheduled and have not ended are done again.
-    fn restore_work(&mut self) {
-        for instance in self
-            .instances
-            .values_mut()
-            .filter(|it| !it.head.status.is_final())
-        {
-            let (open, scheduled) = open_tasks(&instance.history);
-            instance.open = open;
-            for (task, name, input) in scheduled {
-                let item = WorkItem {
-                    instance: instance.id.to_string(),
-                    execution: instance.head.execution,
-                    task,
-                    name,
-                    input,
-                };
-                match self.registry.activities.get(&item.name) {
-                    Some(Activity::Elsewhere) => self.offered.push_back(item),
-                    _ => self.work.push_back(item),
+    /// Activities that were scheduled and have not ended are done again, in the order in which
+    /// they were made.
+    fn restore_work(&mut self, done: &BTreeSet<(&str, u64, u32)>) {
+        let mut items = Vec::new();
+        for instance in self.instances.values_mut() {
+            if instance.head.status.is_final() {
+                continue;
+            }
+            for event in &instance.history {
+                match &event.fact {
+                    Fact::TaskScheduled { id, name, input } => {
+                        let execution = instance.head.execution;
+                        let open = instance.head.work.get(id);
+                        let open =
+                            open.filter(|_| !done.contains(&(&*instance.id, execution, *id)));
+                        items.extend(open.map(|number| WorkItem {
+                            number: *number,
+                            instance: instance.id.to_string(),
+                            execution,
+                            task: *id,
+                            name: name.clone(),
+                            input: input.clone(),
+                        }));
+                    }
+                    Fact::TimerCreated { id, .. } => {
+                        instance.timers.insert(*id);
+                    }
+                    Fact::TimerFired { id } => {
+                        instance.timers.remove(id);
+                    }
+                    _ => {}
                 }
             }
         }
-    }
-}
-
-/// Tasks and timers of a history that have not ended, and the activities among them.
-fn open_tasks(history: &[HistoryEvent]) -> (BTreeSet<u32>, Vec<(u32, String, Json)>) {
-    let mut open = BTreeSet::new();
-    for event in history {
-        match &event.fact {
-            Fact::TaskScheduled { id, .. } | Fact::TimerCreated { id, .. } => open.insert(*id),
-            Fact::TaskCompleted { id, .. }
-            | Fact::TaskFailed { id, .. }
-            | Fact::TimerFired { id } => open.remove(id),
-            _ => false,
-        };
-    }
-    let scheduled = history.iter().filter_map(|event| match &event.fact {
-        Fact::TaskScheduled { id, name, input } if open.contains(id) => {
-            Some((*id, name.clone(), input.clone()))
+        items.sort_by_key(|item| item.number);
+        for item in items {
+            match self.registry.activities.get(&item.name) {
+                Some(Activity::Elsewhere) => self.offered.push_back(item),
+                _ => self.work.push_back(item),
+            }
         }
-        _ => None,
-    });
-    let scheduled = scheduled.collect();
-    (open, scheduled)
+    }
 }
 
 fn drain_instance(instance: &mut Instance, out: &mut Vec<Record>) {

@@ -182,8 +182,10 @@ impl Engine {
                         input: Shown::from(&input),
                     };
                     self.journal.workflow(now, id, &facts);
-                    instance.open.insert(task);
+                    self.serial += 1;
+                    instance.head.work.insert(task, self.serial);
                     let item = WorkItem {
+                        number: self.serial,
                         instance: id.to_string(),
                         execution,
                         task,
@@ -209,7 +211,7 @@ impl Engine {
                             fire_at,
                         },
                     );
-                    instance.open.insert(task);
+                    instance.timers.insert(task);
                     posts.push((
                         fire_at,
                         Body::Fired {
@@ -369,7 +371,8 @@ fn receive(instance: &mut Instance, body: Body, new: &mut Vec<Fact>) {
             instance.head.input = input.clone();
             instance.history.clear();
             instance.same_rows = 0;
-            instance.open.clear();
+            instance.head.work.clear();
+            instance.timers.clear();
             // It is the first message after the turn that asked for it, so `new` is empty.
             new.push(Fact::ExecutionStarted {
                 name: instance.head.name.clone(),
@@ -388,7 +391,7 @@ fn receive(instance: &mut Instance, body: Body, new: &mut Vec<Fact>) {
             result,
             ..
         } if execution == current => {
-            if instance.open.remove(&task) {
+            if instance.head.work.remove(&task).is_some() {
                 new.push(match result {
                     Ok(result) => Fact::TaskCompleted { id: task, result },
                     Err(failure) => Fact::TaskFailed { id: task, failure },
@@ -398,7 +401,7 @@ fn receive(instance: &mut Instance, body: Body, new: &mut Vec<Fact>) {
         Body::Fired {
             execution, timer, ..
         } if execution == current => {
-            if instance.open.remove(&timer) {
+            if instance.timers.remove(&timer) {
                 new.push(Fact::TimerFired { id: timer });
             }
         }
