@@ -24,8 +24,8 @@ pub(crate) fn Fleet(known: RwSignal<Known>) -> impl IntoView {
                 <tr>
                     <th scope="col">"Device"</th>
                     <th scope="col">"Name"</th>
-                    <th scope="col">"Temperature"</th>
-                    <th scope="col">"Humidity"</th>
+                    <th scope="col" class="number">"Temperature"</th>
+                    <th scope="col" class="number">"Humidity"</th>
                     <th scope="col">"Last reading (UTC, virtual)"</th>
                 </tr>
             </thead>
@@ -77,7 +77,7 @@ fn value(text: Memo<Option<String>>) -> impl IntoView {
                     changes.set_value(count.wrapping_add(1));
                     let glow = match count {
                         0 => "",
-                        _ if count % 2 == 0 => "glow-even",
+                        _ if count.is_multiple_of(2) => "glow-even",
                         _ => "glow-odd",
                     };
                     view! { <span class=glow>{text}</span> }.into_any()
