@@ -334,7 +334,7 @@ fn load_store(h: u32, l: u32) -> Op {
 fn register(h: u32, l: u32) -> Op {
     let (n, d, m) = (bits(h, 3, 0), bits(l, 11, 8), bits(l, 3, 0));
     let op = |run: Handler| Op::new(run).d(d).n(n).m(m);
-    if bits(l, 15, 12) != 15 {
+    if bits(l, 15, 12) != 15 || bits(l, 7, 6) == 3 {
         return Op::new(undefined);
     }
     if bits(h, 7, 7) == 0 {

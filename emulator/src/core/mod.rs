@@ -43,6 +43,8 @@ mod scs;
 mod semihosting;
 mod system;
 mod systick;
+#[cfg(test)]
+mod tests;
 mod timebase;
 
 use op::Op;
