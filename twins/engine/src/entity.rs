@@ -40,6 +40,7 @@ pub struct EntityContext<'a> {
     pub(crate) epoch: Epoch,
     pub(crate) outgoing: &'a mut Vec<Outgoing>,
     pub(crate) serial: &'a mut u64,
+    pub(crate) exists: bool,
     pub(crate) deleted: bool,
 }
 
@@ -54,6 +55,11 @@ impl EntityContext<'_> {
     /// The entity.
     pub fn id(&self) -> &EntityId {
         self.id
+    }
+
+    /// Whether the entity was there before this operation.
+    pub fn exists(&self) -> bool {
+        self.exists
     }
 
     /// The current virtual time as a UTC instant.

@@ -29,7 +29,7 @@ impl<'a> From<&'a Json> for Shown<'a> {
 
 /// Facts of an `entity` event: one operation.
 #[derive(Debug, Serialize)]
-pub(crate) struct Operation<'a> {
+pub(crate) struct Done<'a> {
     pub(crate) operation: &'a str,
     pub(crate) input: Shown<'a>,
     pub(crate) result: &'static str,
@@ -94,7 +94,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn operation(&mut self, now: VirtualTime, source: &Arc<str>, facts: &Operation<'_>) {
+    pub(crate) fn operation(&mut self, now: VirtualTime, source: &Arc<str>, facts: &Done<'_>) {
         self.events.push(Event::json(
             now,
             Room::Entities,

@@ -95,7 +95,7 @@ impl Engine {
     }
 
     fn drain_messages(&mut self, out: &mut Vec<Record>) {
-        let queued = self.ready.iter().flat_map(|target| match target {
+        let queued = self.ready.iter().filter_map(|target| match target {
             Target::Entity(id) => self.entities.get(id).map(|slot| &slot.queue),
             Target::Instance(id) => self.instances.get(id).map(|instance| &instance.inbox),
         });

@@ -10,7 +10,7 @@ use crate::{
     activity::Activity,
     engine::Target,
     instance::Instance,
-    journal::{Journal, Operation, Shown, Workflow},
+    journal::{Done, Journal, Shown, Workflow},
     message::Body,
     orchestration::{Action, Fact, HistoryEvent, Outcome, Replayed, replay},
     slot::{Kind, Slot},
@@ -19,10 +19,8 @@ use crate::{
 /// A GUID without dashes, made from a name.
 pub(crate) fn guid(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
-    digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let half = digest.first_chunk::<16>().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 /// An id for a new orchestration: unlike any other of this engine, and the same in every run that
@@ -70,6 +68,7 @@ impl Engine {
                 epoch: self.epoch,
                 outgoing: &mut outgoing,
                 serial: &mut self.serial,
+                exists: slot.exists,
                 deleted: false,
             };
             let result = match &ready {
@@ -88,7 +87,7 @@ impl Engine {
                     outgoing.truncate(sent);
                 }
             }
-            let facts = Operation {
+            let facts = Done {
                 operation: &operation,
                 input: Shown::from(&input),
                 result: if result.is_ok() { "ok" } else { "error" },

@@ -1,268 +1,257 @@
-//! The application: its functions, registered with an engine, and what they keep.
+//! The application as its callers see it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
-use twinbench_engine::{Builder, Engine, Failure, Json};
+use serde::Serialize;
+use twinbench_engine::{Builder, Engine, Json, store::Row};
 use twinbench_model::{EntityId, Epoch, Event, EventData, Record, Room, VirtualTime};
 
 use crate::{
-    device::{CLOCK_AHEAD, NotificationData},
+    connectors::{Call, Outbox, TO_DEVICE, TO_TWILIO},
+    dead_letters::{DeadLetter, DeadLetters},
+    device::NotificationData,
+    dispatcher::{Ingest, ingest},
     entities::{STANDARD, StandardDeviceEntity, WEATHER, WeatherDeviceEntity, entity_name},
-    outbox::{Call, DeadLetter, Kept, Outbox, RestoreError},
-    telemetry::{Body, DeviceTelemetry},
-    workflow::{self, SEND_NOTIFICATION, SEND_SMS, SEND_TO_DEVICE},
+    notification::{self, SEND_NOTIFICATION, send_notification},
+    rows::{self, RestoreError},
 };
 
-/// A device whose clock shows an earlier instant has not set it (2020-01-01T00:00:00Z).
-const CLOCK_SET: i64 = 1_577_836_800;
-
-/// How the application behaves.
-#[derive(Debug, Clone, Copy)]
+/// How the application is to be.
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// Give flat firmware telemetry the application's `data` object.
+    /// Whether flat telemetry of the AZ3166 firmware is given the application's form.
     pub adapter: bool,
     /// The UTC instant of virtual time zero.
     pub epoch: Epoch,
 }
 
-/// The serverless application.
+/// What became of the messages since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Messages.
+    pub messages: u64,
+    /// Signals to entities.
+    pub signalled: u64,
+    /// Messages that are not for the aggregator.
+    pub skipped: u64,
+    /// Messages that could not be used.
+    pub dead_letters: u64,
+    /// Signalled messages whose device's clock was not believed.
+    pub clocks_corrected: u64,
+}
+
+/// The application. See the [crate's description](crate).
 #[derive(Debug)]
 pub struct Application {
     options: Options,
-    outbox: Arc<Mutex<Outbox>>,
-    dead: Kept<DeadLetter>,
+    outbox: SharedOutbox,
+    dead_letters: DeadLetters,
+    counts: Counts,
     events: Vec<Event>,
-    skipped: u64,
 }
 
-/// What the dispatcher makes of a message.
-enum Dispatch {
-    Signal(DeviceTelemetry),
-    /// Not for the aggregator, and that is as it should be.
-    Skip,
-    Dead(String),
+/// The outbox: activities write it while the engine runs, on the engine's thread.
+#[derive(Debug, Clone, Default)]
+struct SharedOutbox(Arc<Mutex<Outbox>>);
+
+impl SharedOutbox {
+    fn lock(&self) -> MutexGuard<'_, Outbox> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Facts of a `function` event: one batch.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Batch {
+    function: &'static str,
+    partition: u16,
+    #[serde(flatten)]
+    counts: Counts,
 }
 
 impl Application {
-    /// An application without any state.
+    /// An application with nothing in it.
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            outbox: Arc::new(Mutex::new(Outbox::new())),
-            dead: Kept::new(b'd'),
+            outbox: SharedOutbox::default(),
+            dead_letters: DeadLetters::default(),
+            counts: Counts::default(),
             events: Vec::new(),
-            skipped: 0,
         }
     }
 
-    /// Registers entities, orchestrations and activities.
+    /// Registers entities, workflow and activities with an engine.
     #[must_use]
     pub fn register(&self, builder: Builder) -> Builder {
-        let (to_device, by_sms) = (Arc::clone(&self.outbox), Arc::clone(&self.outbox));
+        let (to_device, to_twilio) = (self.outbox.clone(), self.outbox.clone());
         let epoch = self.options.epoch;
         builder
             .entity::<StandardDeviceEntity>(STANDARD)
             .entity::<WeatherDeviceEntity>(WEATHER)
-            .orchestration(SEND_NOTIFICATION, workflow::send_notification)
-            .activity(SEND_TO_DEVICE, move |cx, alert: NotificationData| {
-                let mut outbox = lock(&to_device);
-                outbox.alerts += 1;
-                outbox.capture(to_device_call(cx.now(), epoch, &alert));
-                Ok::<_, Failure>(())
+            .orchestration(SEND_NOTIFICATION, send_notification)
+            .activity(TO_DEVICE, move |cx, input: NotificationData| {
+                to_device
+                    .lock()
+                    .add(notification::message_to_device(cx, epoch, &input));
+                Ok(())
             })
-            .activity(SEND_SMS, move |cx, alert: NotificationData| {
-                lock(&by_sms).capture(Call {
-                    time: cx.now(),
-                    connector: "sms".into(),
-                    body: workflow::text(&alert),
-                    to: alert.notification_number.unwrap_or_default(),
-                    device: alert.device_id,
-                    properties: BTreeMap::new(),
-                    expires: None,
-                });
-                Ok::<_, Failure>(())
+            .activity(TO_TWILIO, move |cx, input: NotificationData| {
+                to_twilio
+                    .lock()
+                    .add(notification::message_to_twilio(cx, &input));
+                Ok(())
             })
     }
 
-    /// The event-batch function (`IoTHubDispatcher`): each message of a batch becomes a signal.
+    /// `IoTHubDispatcher`: takes a batch of messages of one partition, in their order.
     ///
-    /// Repaired: a message that is of no use goes to the dead letters with its reason, and the rest
-    /// of the batch goes on; the original loses the batch.
-    pub fn on_events<'a>(
+    /// One that cannot be used goes to the dead letters; the others become signals.
+    pub fn on_events(
         &mut self,
         engine: &mut Engine,
-        events: impl IntoIterator<Item = &'a EventData>,
+        partition: u16,
+        batch: &[&EventData],
         now: VirtualTime,
     ) {
-        for event in events {
-            let outcome = match self.dispatch(event) {
-                Dispatch::Signal(telemetry) => signal(engine, event, &telemetry, now).err(),
-                Dispatch::Skip => {
-                    self.skipped += 1;
-                    None
+        let mut counts = Counts::default();
+        for event in batch {
+            counts.messages += 1;
+            let refusal = match ingest(event, self.options.adapter, self.options.epoch) {
+                Ingest::Telemetry {
+                    telemetry,
+                    clock_corrected,
+                } => {
+                    counts.clocks_corrected += u64::from(clock_corrected);
+                    counts.signalled += 1;
+                    let signalled =
+                        EntityId::new(entity_name(&event.device), event.device.as_str())
+                            .map_err(|cause| cause.to_string())
+                            .and_then(|id| {
+                                Ok((id, Json::of(&telemetry).map_err(|cause| cause.to_string())?))
+                            })
+                            .and_then(|(id, input)| {
+                                let sent = engine.signal(&id, "TelemetryReceived", input, now);
+                                sent.map_err(|cause| cause.to_string())
+                            });
+                    let Err(reason) = signalled else { continue };
+                    counts.signalled -= 1;
+                    reason
                 }
-                Dispatch::Dead(reason) => Some(reason),
+                Ingest::Skipped => {
+                    counts.skipped += 1;
+                    continue;
+                }
+                Ingest::Refused(reason) => reason,
             };
-            if let Some(reason) = outcome {
-                let facts = json!({
-                    "partition": event.partition, "sequenceNumber": event.sequence_number, "reason": reason,
-                });
-                self.events.push(Event::json(
-                    now,
-                    Room::Functions,
-                    "dead-letter",
-                    event.device.shared(),
-                    &facts,
-                ));
-                self.dead.push(DeadLetter {
-                    enqueued: event.enqueued,
-                    device: event.device.to_string(),
-                    partition: event.partition,
-                    sequence_number: event.sequence_number,
-                    reason,
-                });
-            }
+            counts.dead_letters += 1;
+            self.refuse(event, refusal, now);
         }
-    }
-
-    fn dispatch(&self, event: &EventData) -> Dispatch {
-        let body = match Body::parse(&event.message.body) {
-            Ok(body) => body,
-            Err(cause) => return Dispatch::Dead(cause.to_string()),
+        let facts = Batch {
+            function: "IoTHubDispatcher",
+            partition,
+            counts,
         };
-        let authenticated = event.device.as_str();
-        if let Some(claimed) = body
-            .device_id
-            .as_deref()
-            .filter(|claimed| *claimed != authenticated)
-        {
-            return Dispatch::Dead(format!(
-                "the body claims device {claimed:?}, but {authenticated:?} sent it"
-            ));
-        }
-        let data = match (body.data, body.flat) {
-            (Some(data), _) => Some(data),
-            (None, Some(flat)) if self.options.adapter => Some(flat),
-            // A motion sensor's message is not for the aggregator; without the adapter the flat
-            // forms reach the entity without data, as they do in the original.
-            (None, _) if self.options.adapter && body.motion => return Dispatch::Skip,
-            (None, _) => None,
-        };
-        let enqueued = self.options.epoch.utc(event.enqueued);
-        Dispatch::Signal(DeviceTelemetry {
-            timestamp: believable(body.timestamp, enqueued),
-            device_id: authenticated.to_owned(),
-            device_name: body.device_name.unwrap_or_else(|| authenticated.to_owned()),
-            data,
-        })
+        let source = format!("IoTHubDispatcher/{partition}").into();
+        self.events.push(Event::json(
+            now,
+            Room::Functions,
+            "function",
+            source,
+            &facts,
+        ));
+        self.counts.add(counts);
     }
 
-    /// Every call of the connectors, oldest first.
-    pub fn calls(&self) -> Vec<Call> {
-        lock(&self.outbox).calls.all().to_vec()
+    fn refuse(&mut self, event: &EventData, reason: String, now: VirtualTime) {
+        tracing::warn!(device = %event.device, sequence = event.sequence_number, reason, "dead letter");
+        let letter = DeadLetter::new(event, reason);
+        let source = event.device.shared();
+        self.events.push(Event::json(
+            now,
+            Room::Functions,
+            "dead-letter",
+            source,
+            &letter,
+        ));
+        self.dead_letters.add(letter);
     }
 
-    /// Messages that were of no use, oldest first.
-    pub fn dead_letters(&self) -> &[DeadLetter] {
-        self.dead.all()
+    /// Messages that could not be used, oldest first.
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.dead_letters
     }
 
-    /// Messages of this session that were not for the aggregator.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
+    /// Calls of connectors, in the order in which they were made.
+    pub fn outbox(&self) -> Vec<Call> {
+        self.outbox.lock().calls().to_vec()
     }
 
-    /// Alerts of this session.
+    /// Alerts raised since the start.
     pub fn alerts(&self) -> u64 {
-        lock(&self.outbox).alerts
+        self.outbox.lock().alerts()
     }
 
-    /// Moves what is to be stored to `out`.
+    /// What became of the messages since the start.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How the application was made.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Adds the changes of outbox and dead letters since the last call to `out`; to be committed
+    /// together with the engine's.
     pub fn drain_records(&mut self, out: &mut Vec<Record>) {
-        lock(&self.outbox).calls.drain_records(out);
-        self.dead.drain_records(out);
+        self.dead_letters.drain_records(out);
+        self.outbox.lock().drain_records(out);
     }
 
-    /// Moves what happened to `out`.
+    /// Moves the events since the last call to `out`.
     pub fn drain_events(&mut self, out: &mut Vec<Event>) {
         out.append(&mut self.events);
-        lock(&self.outbox).drain_events(out);
+        self.outbox.lock().drain_events(out);
     }
 
-    /// Takes back what was stored, rows in the order of their keys.
+    /// Fills an application that was just made with what was stored.
     ///
     /// # Errors
-    /// When a row is of another version or damaged.
-    pub fn restore(
-        &mut self,
-        rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
-    ) -> Result<(), RestoreError> {
+    /// When a row is none of this version.
+    pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>) -> Result<(), RestoreError> {
+        let mut rows: Vec<Row> = rows.into_iter().collect();
+        rows.sort();
         for (key, value) in rows {
-            let mut outbox = lock(&self.outbox);
-            if !outbox.calls.restore(&key, &value)? && !self.dead.restore(&key, &value)? {
-                return Err(RestoreError::Key);
+            let fail = |reason: String| RestoreError {
+                key: key.escape_ascii().to_string(),
+                reason,
+            };
+            match rows::parse_key(&key) {
+                Some((rows::CALL, _)) => {
+                    self.outbox
+                        .lock()
+                        .restore(rows::read(&value).map_err(fail)?);
+                }
+                Some((rows::DEAD_LETTER, number)) => {
+                    self.dead_letters
+                        .restore(number, rows::read(&value).map_err(fail)?);
+                }
+                _ => return Err(fail("its key is none of the application's".to_owned())),
             }
         }
         Ok(())
     }
 }
 
-/// A panic in an activity leaves the outbox as it was: it is only ever appended to.
-fn lock(outbox: &Mutex<Outbox>) -> MutexGuard<'_, Outbox> {
-    outbox.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The device's own time, or the hub's when the device's clock cannot be right: not set, or ahead.
-/// (Repaired: the original drops the former and is stuck on the latter until time catches up.)
-fn believable(timestamp: Option<Timestamp>, enqueued: Timestamp) -> Timestamp {
-    let latest = enqueued
-        .saturating_add(CLOCK_AHEAD)
-        .unwrap_or(Timestamp::MAX);
-    timestamp
-        .filter(|it| it.as_second() >= CLOCK_SET && *it <= latest)
-        .unwrap_or(enqueued)
-}
-
-fn signal(
-    engine: &mut Engine,
-    event: &EventData,
-    telemetry: &DeviceTelemetry,
-    now: VirtualTime,
-) -> Result<(), String> {
-    let id = EntityId::new(entity_name(&event.device), event.device.as_str())
-        .map_err(|cause| cause.to_string())?;
-    let input = Json::of(telemetry).map_err(|cause| cause.to_string())?;
-    engine
-        .signal(&id, "TelemetryReceived", input, now)
-        .map_err(|cause| cause.to_string())
-}
-
-/// The cloud-to-device message of an alert: it expires after ten minutes.
-fn to_device_call(now: VirtualTime, epoch: Epoch, alert: &NotificationData) -> Call {
-    let properties = [
-        ("CurrentValue", format!("{:.2}", alert.current_value)),
-        ("ThresholdValue", format!("{:.2}", alert.threshold_value)),
-        ("Type", format!("{:?}", alert.kind)),
-    ];
-    let expires = epoch
-        .utc(now)
-        .saturating_add(SignedDuration::from_mins(10))
-        .unwrap_or(Timestamp::MAX);
-    Call {
-        time: now,
-        connector: "c2d".into(),
-        device: alert.device_id.clone(),
-        to: alert.device_id.clone(),
-        body: workflow::text(alert),
-        properties: properties
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-        expires: Some(expires.to_string()),
+impl Counts {
+    fn add(&mut self, more: Self) {
+        self.messages += more.messages;
+        self.signalled += more.signalled;
+        self.skipped += more.skipped;
+        self.dead_letters += more.dead_letters;
+        self.clocks_corrected += more.clocks_corrected;
     }
 }

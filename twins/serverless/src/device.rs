@@ -87,26 +87,20 @@ pub struct NotificationData {
 }
 
 impl DeviceState {
-    /// `TelemetryReceived`: keeps a reading and says which alerts it raises.
+    /// `TelemetryReceived`, first part: keeps a reading, and says whether it did.
     ///
     /// A reading without data or older than the retention changes nothing. Both values are
-    /// rounded half to even to the configured digits. The newest reading, not the one received
-    /// last, decides about alerts. An alert fires once and re-arms strictly on the other side of
-    /// its threshold; equality changes nothing.
-    pub fn telemetry_received(
-        &mut self,
-        telemetry: &DeviceTelemetry,
-        now: Timestamp,
-    ) -> Vec<NotificationData> {
+    /// rounded half to even to the configured digits.
+    pub fn keep(&mut self, telemetry: &DeviceTelemetry, now: Timestamp) -> bool {
         let history = self.history_data.get_or_insert_default();
         let Some(data) = telemetry.data else {
-            return Vec::new();
+            return false;
         };
         let horizon = now
             .saturating_sub(self.entity_config.history_retention.0)
             .unwrap_or(Timestamp::MIN);
         if telemetry.timestamp < horizon {
-            return Vec::new();
+            return false;
         }
         let data = Data {
             temperature: round_half_even(
@@ -133,10 +127,14 @@ impl DeviceState {
             }
             oldest.remove();
         }
-        self.alerts(telemetry)
+        true
     }
 
-    fn alerts(&mut self, telemetry: &DeviceTelemetry) -> Vec<NotificationData> {
+    /// `TelemetryReceived`, second part: which alerts the state raises.
+    ///
+    /// The newest reading, not the one received last, decides. An alert fires once and re-arms
+    /// strictly on the other side of its threshold; equality changes nothing.
+    pub fn alerts(&mut self, telemetry: &DeviceTelemetry) -> Vec<NotificationData> {
         let (Some(last), Some(at)) = (self.last_data, self.last_update) else {
             return Vec::new();
         };
@@ -193,6 +191,14 @@ mod tests {
         Timestamp::from_second(1_767_225_600 + secs).unwrap()
     }
 
+    fn receive(state: &mut DeviceState, telemetry: &DeviceTelemetry, now: Timestamp) -> usize {
+        if state.keep(telemetry, now) {
+            state.alerts(telemetry).len()
+        } else {
+            0
+        }
+    }
+
     fn telemetry(secs: i64, temperature: f64) -> DeviceTelemetry {
         DeviceTelemetry {
             timestamp: at(secs),
@@ -209,7 +215,7 @@ mod tests {
     fn keeps_what_the_retention_says() {
         let mut state = DeviceState::default();
         for secs in [0, 10, 300, 599, 600, 605] {
-            state.telemetry_received(&telemetry(secs, 20.0), at(secs));
+            receive(&mut state, &telemetry(secs, 20.0), at(secs));
         }
         let kept: Vec<_> = state.history_data.unwrap().into_keys().collect();
         assert_eq!(kept, [at(10), at(300), at(599), at(600), at(605)]);
@@ -218,9 +224,9 @@ mod tests {
     #[test]
     fn what_is_too_old_changes_nothing_but_a_late_reading_is_kept() {
         let mut state = DeviceState::default();
-        state.telemetry_received(&telemetry(700, 20.0), at(700));
-        state.telemetry_received(&telemetry(50, 99.0), at(700));
-        state.telemetry_received(&telemetry(650, 25.0), at(701));
+        receive(&mut state, &telemetry(700, 20.0), at(700));
+        receive(&mut state, &telemetry(50, 99.0), at(700));
+        receive(&mut state, &telemetry(650, 25.0), at(701));
         assert_eq!(state.last_update, Some(at(700)));
         assert_eq!(state.last_data.unwrap().temperature, 20.0);
         assert_eq!(
@@ -238,11 +244,11 @@ mod tests {
             .into_iter()
             .enumerate()
         {
-            fired.push(
-                state
-                    .telemetry_received(&telemetry(secs as i64, value), at(secs as i64))
-                    .len(),
-            );
+            fired.push(receive(
+                &mut state,
+                &telemetry(secs as i64, value),
+                at(secs as i64),
+            ));
         }
         assert_eq!(fired, [0, 1, 0, 0, 0, 0, 1]);
     }
@@ -256,11 +262,11 @@ mod tests {
             .into_iter()
             .enumerate()
         {
-            fired.push(
-                state
-                    .telemetry_received(&telemetry(secs as i64, value), at(secs as i64))
-                    .len(),
-            );
+            fired.push(receive(
+                &mut state,
+                &telemetry(secs as i64, value),
+                at(secs as i64),
+            ));
         }
         assert_eq!(fired, [0, 1, 0, 0, 0, 0, 1]);
     }
@@ -287,7 +293,7 @@ mod tests {
     #[test]
     fn the_state_has_the_applications_names() {
         let mut state = DeviceState::default();
-        state.telemetry_received(&telemetry(0, 20.456), at(0));
+        receive(&mut state, &telemetry(0, 20.456), at(0));
         let json = serde_json::to_value(&state).unwrap();
         assert_eq!(
             json["historyData"]["2026-01-01T00:00:00Z"]["temperature"],

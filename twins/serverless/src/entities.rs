@@ -1,49 +1,48 @@
-//! The two device entities: the application's operations on [`DeviceState`].
+//! The device entities: state transitions of [`device`](crate::device) behind operations.
 
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
 use twinbench_engine::{Entity, EntityContext, Failure, Json};
 use twinbench_model::DeviceId;
 
-use crate::{configuration::Configuration, device::DeviceState, telemetry::DeviceTelemetry};
+use crate::{
+    configuration::Configuration,
+    device::DeviceState,
+    notification::SEND_NOTIFICATION,
+    telemetry::{Data, DeviceTelemetry},
+};
 
-/// Entity name of devices whose id does not end in [`WEATHER_SUFFIX`].
-pub const STANDARD: &str = "standarddeviceentity";
-/// Entity name of weather stations.
-pub const WEATHER: &str = "weatherdeviceentity";
-/// What a weather station's device id ends in, in this case of letters.
-pub const WEATHER_SUFFIX: &str = "WeatherDevice";
+/// The entity of most devices.
+pub const STANDARD: &str = "StandardDeviceEntity";
+/// The entity of devices whose id ends in `WeatherDevice`.
+pub const WEATHER: &str = "WeatherDeviceEntity";
 
-/// The entity name of a device.
+/// The name of a device's entity; the key is the device's id.
 pub fn entity_name(device: &DeviceId) -> &'static str {
-    if device.as_str().ends_with(WEATHER_SUFFIX) {
+    entity_name_of(device.as_str())
+}
+
+pub(crate) fn entity_name_of(device: &str) -> &'static str {
+    if device.ends_with("WeatherDevice") {
         WEATHER
     } else {
         STANDARD
     }
 }
 
-/// A device with history, thresholds and alerts.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Keeps a device's readings and raises alerts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StandardDeviceEntity(pub DeviceState);
 
-/// A weather station: history only, values kept to one digit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Keeps a device's readings to the tenth, and raises no alert.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct WeatherDeviceEntity(pub DeviceState);
 
-impl Default for WeatherDeviceEntity {
-    fn default() -> Self {
-        let entity_config = Configuration::default().normalised_for_weather();
-        Self(DeviceState {
-            entity_config,
-            ..DeviceState::default()
-        })
-    }
-}
-
 impl Entity for StandardDeviceEntity {
-    // Keys are instants, values numbers that came from JSON: there is always a form.
+    // Maps have timestamps as keys, which are texts; numbers are finite or null.
     const ALWAYS_SERIALISES: bool = true;
 
     fn dispatch(
@@ -52,26 +51,19 @@ impl Entity for StandardDeviceEntity {
         operation: &str,
         input: &Json,
     ) -> Result<Option<Json>, Failure> {
-        match operation.to_ascii_lowercase().as_str() {
-            "telemetryreceived" => {
-                let alerts = receive(&mut self.0, cx, input)?;
-                for alert in alerts {
-                    cx.start("SendNotification", Json::of(&alert)?);
-                }
-                Ok(None)
+        if let Some((telemetry, kept)) = telemetry_received(&mut self.0, cx, operation, input)? {
+            let alerts = if kept {
+                self.0.alerts(&telemetry)
+            } else {
+                Vec::new()
+            };
+            for alert in alerts {
+                cx.start(SEND_NOTIFICATION, Json::of(&alert)?);
             }
-            "setconfiguration" => {
-                if let Some(configuration) = input.read::<Option<Configuration>>()? {
-                    self.0.entity_config = configuration.normalised();
-                }
-                Ok(None)
-            }
-            "delete" => {
-                cx.delete();
-                Ok(None)
-            }
-            _ => Err(Failure::unknown_operation(operation)),
+        } else if let Some(configuration) = set_configuration(operation, input)? {
+            self.0.entity_config = configuration.normalised();
         }
+        Ok(None)
     }
 }
 
@@ -84,43 +76,70 @@ impl Entity for WeatherDeviceEntity {
         operation: &str,
         input: &Json,
     ) -> Result<Option<Json>, Failure> {
-        match operation.to_ascii_lowercase().as_str() {
-            "telemetryreceived" => {
-                // A weather station raises no alert: it has no thresholds to pass.
-                receive(&mut self.0, cx, input)?;
-                Ok(None)
-            }
-            "setconfiguration" => {
-                if let Some(configuration) = input.read::<Option<Configuration>>()? {
-                    let mut configuration = configuration.normalised_for_weather();
-                    configuration.temperature_high_threshold = None;
-                    configuration.temperature_low_threshold = None;
-                    self.0.entity_config = configuration;
-                }
-                Ok(None)
-            }
-            "delete" => {
-                cx.delete();
-                Ok(None)
-            }
-            _ => Err(Failure::unknown_operation(operation)),
+        if telemetry_received(&mut self.0, cx, operation, input)?.is_none()
+            && let Some(configuration) = set_configuration(operation, input)?
+        {
+            self.0.entity_config = configuration.normalised_for_weather();
         }
+        Ok(None)
     }
 }
 
-/// Keeps a reading. Telemetry that changes nothing must not bring an entity into being
-/// (repaired: the original is left with ghosts that have no name).
-fn receive(
+/// `TelemetryReceived`, if it is that: the reading, and whether it was kept.
+fn telemetry_received(
     state: &mut DeviceState,
     cx: &mut EntityContext<'_>,
+    operation: &str,
     input: &Json,
-) -> Result<Vec<crate::device::NotificationData>, Failure> {
-    let Some(telemetry) = input.read::<Option<DeviceTelemetry>>()? else {
-        return Ok(Vec::new());
-    };
-    let alerts = state.telemetry_received(&telemetry, cx.now());
-    if state.last_update.is_none() && state.entity_config == Configuration::default() {
+) -> Result<Option<(DeviceTelemetry, bool)>, Failure> {
+    if !operation.eq_ignore_ascii_case("TelemetryReceived") {
+        return Ok(None);
+    }
+    let telemetry: DeviceTelemetry = input.read()?;
+    let kept = state.keep(&telemetry, cx.now());
+    if !kept && !cx.exists() && telemetry.data.is_some() {
+        // Too old to be kept: no reason to have an entity.
         cx.delete();
     }
-    Ok(alerts)
+    Ok(Some((telemetry, kept)))
+}
+
+/// `SetConfiguration`: the configuration, unless it is null.
+fn set_configuration(operation: &str, input: &Json) -> Result<Option<Configuration>, Failure> {
+    if operation.eq_ignore_ascii_case("SetConfiguration") {
+        input.read()
+    } else {
+        Err(Failure::unknown_operation(operation))
+    }
+}
+
+/// The original's state has no alerts.
+impl Serialize for WeatherDeviceEntity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct State<'a> {
+            history_data: &'a Option<BTreeMap<Timestamp, Data>>,
+            entity_config: &'a Configuration,
+            device_name: &'a Option<String>,
+            last_update: Option<Timestamp>,
+            last_data: Option<Data>,
+        }
+        let DeviceState {
+            history_data,
+            entity_config,
+            device_name,
+            last_update,
+            last_data,
+            ..
+        } = &self.0;
+        let state = State {
+            history_data,
+            entity_config,
+            device_name,
+            last_update: *last_update,
+            last_data: *last_data,
+        };
+        state.serialize(serializer)
+    }
 }

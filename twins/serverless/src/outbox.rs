@@ -150,9 +150,14 @@ impl Outbox {
     }
 }
 
-/// The device and the text of an alert, from the recording's `connector` event of a C2D message;
-/// `None` for other events.
+/// The device and a short text of an alert, from the recording's `connector` event of a C2D
+/// message; `None` for other events.
 pub fn alert_of(event: &str) -> Option<(String, String)> {
     let call: Call = serde_json::from_str(event).ok()?;
-    (call.connector == "c2d").then_some((call.device, call.body))
+    if call.connector != "c2d" {
+        return None;
+    }
+    let (value, threshold) = (call.properties.get("CurrentValue")?, call.properties.get("ThresholdValue")?);
+    let relation = if call.properties.get("Type")? == "LowTemperature" { "<" } else { ">" };
+    Some((call.device, format!("{value} {relation} {threshold} °C")))
 }

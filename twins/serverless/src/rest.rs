@@ -1,41 +1,44 @@
-//! The front-end layer: the application's REST functions as a pure function of a request.
+//! The REST of the front-end layer, as a function of a request.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
-use jiff::Timestamp;
-use serde::Serialize;
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 use twinbench_engine::{Engine, Json};
 use twinbench_model::{
-    DeviceId, EntityId, VirtualTime,
+    EntityId, VirtualTime,
     api::{DeviceDetail, DeviceInfo, Reading},
 };
 
 use crate::{
+    Application,
     configuration::Configuration,
     device::DeviceState,
-    entities::{STANDARD, WEATHER, entity_name},
-    telemetry::{Body, Data},
+    entities::{STANDARD, WEATHER, entity_name_of},
+    telemetry::{Body, Data, DeviceTelemetry},
 };
 
-/// A request below `/api/`.
-#[derive(Debug, Clone)]
+/// A request, whoever took it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
-    /// `GET`, `PUT`, `POST`.
+    /// `GET`, `PUT`, …
     pub method: String,
-    /// What follows `/api/`, percent-encoded as it came.
+    /// The path below `/api/`, still percent-encoded: `devices/kitchen`.
     pub path: String,
-    /// What follows `?`.
+    /// The query without its question mark, still percent-encoded.
     pub query: String,
     /// The body.
     pub body: Bytes,
 }
 
-/// An answer: a status and a JSON text.
+/// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// JSON, or empty.
+    /// The body: JSON.
     pub body: String,
 }
 
@@ -43,176 +46,190 @@ impl Response {
     fn json(status: u16, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
             Ok(body) => Self { status, body },
-            Err(cause) => Self {
-                status: 500,
-                body: json!({"error": cause.to_string()}).to_string(),
-            },
+            Err(cause) => Self::error(500, &cause.to_string()),
         }
     }
 
-    fn error(status: u16, message: impl Into<String>) -> Self {
-        Self::json(status, &json!({"error": message.into()}))
+    fn error(status: u16, message: &str) -> Self {
+        let body = json!({ "error": message }).to_string();
+        Self { status, body }
+    }
+
+    /// As the original: the id, and nothing else.
+    fn unknown(device: &str) -> Self {
+        Self::json(404, &device)
     }
 }
 
-/// Answers a request at virtual time `now`.
+/// Answers a request of the front-end layer.
 ///
-/// A change is signalled, not yet applied: as in the cloud, an answer may be older than a signal
-/// that was accepted before it.
-pub fn handle(engine: &mut Engine, request: &Request, now: VirtualTime) -> Response {
-    let Some(segments) = segments(&request.path) else {
-        return Response::error(400, "the path is not UTF-8 after percent-decoding");
-    };
-    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    match (request.method.as_str(), segments.as_slice()) {
-        ("GET", ["devices"]) => get_devices(engine, &request.query),
-        ("GET", ["devices", id]) => with_device(engine, id, |_, _, state| {
-            Response::json(
-                200,
-                &DeviceDetail {
-                    info: info(id, &state),
-                    telemetry_history: state.history_data.map(|history| {
-                        history
-                            .into_iter()
-                            .map(|(time, data)| reading(time, data))
-                            .collect()
-                    }),
-                },
-            )
-        }),
-        ("GET", ["devices", id, "configuration"]) => with_device(engine, id, |_, _, state| {
-            Response::json(200, &state.entity_config)
-        }),
-        ("PUT", ["devices", id, "configuration"]) => {
-            with_device(engine, id, |engine, entity, _| {
-                let configuration: Configuration = match serde_json::from_slice(&request.body) {
-                    Ok(configuration) => configuration,
-                    Err(cause) => {
-                        return Response::error(
-                            400,
-                            format!("the body is no configuration: {cause}"),
-                        );
-                    }
-                };
-                // Repaired: the answer is what will be in force, not what was sent.
-                let configuration = if entity.name() == WEATHER {
-                    configuration.normalised_for_weather()
-                } else {
-                    configuration.normalised()
-                };
-                signalled(engine, entity, "SetConfiguration", &configuration, now)
-            })
-        }
-        ("POST", ["deviceTelemetries"]) => post_telemetry(engine, &request.body, now),
-        ("POST", ["devices", _, "method"]) => Response::error(
-            501,
-            "direct methods are not there yet; the hub carries telemetry only",
-        ),
-        (_, ["devices" | "deviceTelemetries", ..]) => {
-            Response::error(405, format!("{} is not answered here", request.method))
-        }
-        _ => Response::error(404, "no such function"),
-    }
-}
-
-/// Runs `answer` with the state of a device, or answers 404 with the id, as the application does.
-fn with_device(
+/// What it signals to entities is done in the engine's next run: commit that before the answer is
+/// given out.
+pub fn handle(
     engine: &mut Engine,
-    id: &str,
-    answer: impl FnOnce(&mut Engine, &EntityId, DeviceState) -> Response,
+    application: &mut Application,
+    request: &Request,
+    now: VirtualTime,
 ) -> Response {
-    let unknown = Response::json(404, &id);
-    let Ok(device) = DeviceId::new(id) else {
-        return unknown;
-    };
-    let Ok(entity) = EntityId::new(entity_name(&device), id) else {
-        return unknown;
-    };
-    let Some(state) = engine
-        .read(&entity)
-        .and_then(|state| state.read::<DeviceState>().ok())
-    else {
-        return unknown;
-    };
-    answer(engine, &entity, state)
+    let segments: Vec<Cow<'_, str>> = request
+        .path
+        .trim_matches('/')
+        .split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy())
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+    let is = |segment: &str, name: &str| segment.eq_ignore_ascii_case(name);
+    let method = request.method.to_ascii_uppercase();
+    match (method.as_str(), segments.as_slice()) {
+        ("GET", [devices]) if is(devices, "devices") => list(engine, &request.query),
+        ("GET", [devices, id]) if is(devices, "devices") => detail(engine, id),
+        ("GET", [devices, id, last]) if is(devices, "devices") && is(last, "configuration") => {
+            match state::<Configured>(engine, id) {
+                Some(state) => Response::json(200, &state.entity_config),
+                None => Response::unknown(id),
+            }
+        }
+        ("PUT", [devices, id, last]) if is(devices, "devices") && is(last, "configuration") => {
+            configure(engine, id, &request.body, now)
+        }
+        ("POST", [devices, _, last]) if is(devices, "devices") && is(last, "method") => {
+            Response::error(501, "direct methods are not offered by this version")
+        }
+        ("POST", [telemetries]) if is(telemetries, "deviceTelemetries") => {
+            receive(engine, application, &request.body, now)
+        }
+        _ => Response::error(404, &format!("there is no {method} /api/{}", request.path)),
+    }
 }
 
-fn get_devices(engine: &Engine, query: &str) -> Response {
-    let mut filters = [("name", String::new()), ("id", String::new())];
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if let Some((_, filter)) = filters.iter_mut().find(|(name, _)| *name == key) {
-            *filter = value.to_lowercase();
-        }
-    }
-    let [(_, name), (_, id)] = filters;
-    let matches =
-        |text: &str, filter: &str| filter.is_empty() || text.to_lowercase().contains(filter);
+/// What a list shows of a state; the history is skipped, not read.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Listed {
+    device_name: Option<String>,
+    last_update: Option<jiff::Timestamp>,
+    last_data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Configured {
+    entity_config: Configuration,
+}
+
+fn list(engine: &Engine, query: &str) -> Response {
+    let (name, id) = (parameter(query, "name"), parameter(query, "id"));
     let mut found = Vec::new();
-    for kind in [STANDARD, WEATHER] {
-        for (entity, state) in engine.entities(kind) {
-            if entity.name() != kind {
-                continue;
-            }
-            let Ok(state) = state.read::<DeviceState>() else {
-                continue;
-            };
-            // Repaired: an entity without a name is found by an empty filter only; the original fails.
-            if matches(entity.key(), &id)
-                && matches(state.device_name.as_deref().unwrap_or_default(), &name)
-            {
-                found.push(info(entity.key(), &state));
-            }
+    for (entity, state) in [STANDARD, WEATHER]
+        .into_iter()
+        .flat_map(|name| engine.entities(name))
+    {
+        if !contains(entity.key(), &id) {
+            continue;
+        }
+        let Ok(state) = state.read::<Listed>() else {
+            continue;
+        };
+        if contains(state.device_name.as_deref().unwrap_or_default(), &name) {
+            found.push(info(entity.key(), state));
         }
     }
     found.sort_by(|a, b| a.device_id.cmp(&b.device_id));
     Response::json(200, &found)
 }
 
-fn post_telemetry(engine: &mut Engine, body: &[u8], now: VirtualTime) -> Response {
-    let telemetry = match Body::parse(body) {
-        Ok(telemetry) => telemetry,
-        Err(cause) => return Response::error(400, cause.to_string()),
+fn detail(engine: &Engine, id: &str) -> Response {
+    let Some(state) = state::<DeviceState>(engine, id) else {
+        return Response::unknown(id);
     };
-    let (Some(id), Some(timestamp)) = (telemetry.device_id, telemetry.timestamp) else {
-        return Response::error(400, "telemetry needs its deviceId and timestamp");
+    let history = state.history_data.map(|history| {
+        let readings = history.into_iter().map(|(time, data)| reading(time, data));
+        readings.collect()
+    });
+    let listed = Listed {
+        device_name: state.device_name,
+        last_update: state.last_update,
+        last_data: state.last_data,
     };
-    let Ok(device) = DeviceId::new(&id) else {
-        return Response::error(400, format!("{id:?} is no device id"));
-    };
-    let Ok(entity) = EntityId::new(entity_name(&device), &id) else {
-        return Response::error(400, format!("{id:?} is no entity key"));
-    };
-    let telemetry = crate::telemetry::DeviceTelemetry {
-        timestamp,
-        device_name: telemetry.device_name.unwrap_or_else(|| id.clone()),
-        device_id: id,
-        data: telemetry.data,
-    };
-    signalled(engine, &entity, "TelemetryReceived", &telemetry, now)
+    Response::json(
+        200,
+        &DeviceDetail {
+            info: info(id, listed),
+            telemetry_history: history,
+        },
+    )
 }
 
-/// Signals an entity and answers 200 with what was signalled.
-fn signalled(
+fn configure(engine: &mut Engine, id: &str, body: &[u8], now: VirtualTime) -> Response {
+    let Some(entity) = entity(id).filter(|entity| engine.read(entity).is_some()) else {
+        return Response::unknown(id);
+    };
+    let configuration: Configuration = match serde_json::from_slice(body) {
+        Ok(configuration) => configuration,
+        Err(cause) => {
+            return Response::error(400, &format!("the configuration cannot be read: {cause}"));
+        }
+    };
+    signal(engine, &entity, "SetConfiguration", &configuration, now)
+}
+
+fn receive(
+    engine: &mut Engine,
+    application: &Application,
+    body: &[u8],
+    now: VirtualTime,
+) -> Response {
+    let body = match Body::parse(body) {
+        Ok(body) => body,
+        Err(cause) => return Response::error(400, &cause.to_string()),
+    };
+    let Some(device) = body.device_id else {
+        return Response::error(400, "the telemetry has no deviceId");
+    };
+    let Some(entity) = entity(&device) else {
+        return Response::error(400, &format!("{device:?} can be no device's id"));
+    };
+    let telemetry = DeviceTelemetry {
+        timestamp: body
+            .timestamp
+            .unwrap_or_else(|| application.options().epoch.utc(now)),
+        device_name: body.device_name.unwrap_or_else(|| device.clone()),
+        device_id: device,
+        data: body.data,
+    };
+    signal(engine, &entity, "TelemetryReceived", &telemetry, now)
+}
+
+/// Signals an entity and answers with what was signalled.
+fn signal(
     engine: &mut Engine,
     entity: &EntityId,
     operation: &str,
     input: &impl Serialize,
     now: VirtualTime,
 ) -> Response {
-    let input_json = match Json::of(input) {
-        Ok(json) => json,
-        Err(cause) => return Response::error(400, cause.to_string()),
+    let input = match Json::of(input) {
+        Ok(input) => input,
+        Err(cause) => return Response::error(500, &cause.to_string()),
     };
-    match engine.signal(entity, operation, input_json, now) {
-        Ok(()) => Response::json(200, input),
-        Err(cause) => Response::error(400, cause.to_string()),
+    match engine.signal(entity, operation, input.clone(), now) {
+        Ok(()) => Response::json(200, &input),
+        Err(cause) => Response::error(400, &cause.to_string()),
     }
 }
 
-fn info(id: &str, state: &DeviceState) -> DeviceInfo {
+fn entity(device: &str) -> Option<EntityId> {
+    EntityId::new(entity_name_of(device), device).ok()
+}
+
+fn state<T: DeserializeOwned>(engine: &Engine, device: &str) -> Option<T> {
+    engine.read(&entity(device)?)?.read().ok()
+}
+
+fn info(id: &str, state: Listed) -> DeviceInfo {
     DeviceInfo {
         device_id: id.to_owned(),
-        device_name: state.device_name.clone(),
+        device_name: state.device_name,
         last_telemetry: state
             .last_update
             .zip(state.last_data)
@@ -220,7 +237,7 @@ fn info(id: &str, state: &DeviceState) -> DeviceInfo {
     }
 }
 
-fn reading(time: Timestamp, data: Data) -> Reading {
+fn reading(time: jiff::Timestamp, data: Data) -> Reading {
     Reading {
         timestamp: time.to_string(),
         temperature: data.temperature,
@@ -228,15 +245,21 @@ fn reading(time: Timestamp, data: Data) -> Reading {
     }
 }
 
-/// The path's segments, percent-decoded; `None` when one is not UTF-8.
-fn segments(path: &str) -> Option<Vec<String>> {
-    path.trim_matches('/')
-        .split('/')
-        .map(|segment| {
-            percent_encoding::percent_decode_str(segment)
-                .decode_utf8()
-                .ok()
-                .map(std::borrow::Cow::into_owned)
-        })
-        .collect()
+/// The first value of a query's parameter, decoded; empty when it is absent.
+fn parameter(query: &str, name: &str) -> String {
+    let decode = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| decode(key).eq_ignore_ascii_case(name))
+        .map(|(_, value)| decode(value))
+        .unwrap_or_default()
+}
+
+/// Whether a text contains another, without regard to case. The empty text is in every text.
+fn contains(text: &str, part: &str) -> bool {
+    part.is_empty() || text.to_lowercase().contains(&part.to_lowercase())
 }

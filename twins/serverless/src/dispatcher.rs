@@ -1,0 +1,86 @@
+//! `IoTHubDispatcher`: the event-batch function, from the hub's messages to telemetry.
+
+use jiff::Timestamp;
+use twinbench_model::{Epoch, EventData};
+
+use crate::{
+    device::CLOCK_AHEAD,
+    telemetry::{Body, DeviceTelemetry},
+};
+
+/// A clock that shows an earlier time was never set (2001-01-01): firmware counts from 1970 or
+/// 2000 until it knows better.
+pub const CLOCK_SET: Timestamp = Timestamp::constant(978_307_200, 0);
+
+/// What becomes of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ingest {
+    /// It is telemetry for the device's entity.
+    Telemetry {
+        /// The telemetry.
+        telemetry: DeviceTelemetry,
+        /// Whether the device's clock was not believed.
+        clock_corrected: bool,
+    },
+    /// It is one of the firmware's other messages (magnetometer, accelerometer, gyroscope): not
+    /// for the aggregator.
+    Skipped,
+    /// It cannot be used.
+    Refused(String),
+}
+
+/// Reads a message by the application's rules.
+///
+/// A blank device name becomes the id, an absent time the hub's. With the `adapter`, flat
+/// telemetry of the AZ3166 firmware gets the application's form, and what has no reading at all is
+/// refused; without it such messages go on without data, as in the original.
+pub fn ingest(event: &EventData, adapter: bool, epoch: Epoch) -> Ingest {
+    let body = match Body::parse(&event.message.body) {
+        Ok(body) => body,
+        Err(cause) => return Ingest::Refused(cause.to_string()),
+    };
+    let device = event.device.as_str();
+    if let Some(claimed) = body.device_id.filter(|claimed| claimed != device) {
+        return Ingest::Refused(format!(
+            "it claims to come from device {claimed:?}, but was sent by {device:?}"
+        ));
+    }
+    let data = match body.data {
+        Some(data) => Some(data),
+        None if !adapter => None,
+        None => match body.flat {
+            Some(flat) => Some(flat),
+            None if body.motion => return Ingest::Skipped,
+            None => {
+                return Ingest::Refused(
+                    "it has no reading: neither data, nor temperature with humidity".into(),
+                );
+            }
+        },
+    };
+    let enqueued = epoch.utc(event.enqueued);
+    let given = body.timestamp.unwrap_or(enqueued);
+    let timestamp = believed(given, enqueued);
+    Ingest::Telemetry {
+        telemetry: DeviceTelemetry {
+            timestamp,
+            device_id: device.to_owned(),
+            device_name: body.device_name.unwrap_or_else(|| device.to_owned()),
+            data,
+        },
+        clock_corrected: timestamp != given,
+    }
+}
+
+/// A device's time, or the hub's when it cannot be.
+fn believed(given: Timestamp, enqueued: Timestamp) -> Timestamp {
+    let latest = enqueued
+        .saturating_add(CLOCK_AHEAD)
+        .unwrap_or(Timestamp::MAX);
+    let never_set = given < CLOCK_SET && enqueued >= CLOCK_SET;
+    if given > latest || never_set {
+        enqueued
+    } else {
+        given
+    }
+}
