@@ -36,7 +36,7 @@ pub(crate) fn entity_name_of(device: &str) -> &'static str {
 #[serde(transparent)]
 pub struct StandardDeviceEntity(pub DeviceState);
 
-/// Keeps a device's readings to the tenth, and raises no alert.
+/// Keeps a device's readings, to the tenth once it was configured, and raises no alert.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct WeatherDeviceEntity(pub DeviceState);
