@@ -1,0 +1,21 @@
+//! `--log`: structured logs on stderr.
+
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, Format};
+use crate::exit::Exit;
+
+pub(crate) fn start(filter: &str, format: Format) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|cause| {
+        Failure::new(Exit::Usage, format!("--log {filter}: {cause}"))
+            .help("try `--log info` or `--log twinbench_hub=debug`")
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        Format::Human => builder.init(),
+        Format::Json => builder.json().init(),
+    }
+    Ok(())
+}

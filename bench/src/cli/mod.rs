@@ -1,0 +1,92 @@
+//! The `twinbench` command: one file per verb, each thin.
+
+mod check;
+mod completions;
+mod failure;
+mod key;
+mod logging;
+mod progress;
+mod run;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::exit::Exit;
+pub use failure::Failure;
+
+/// Run a device's real firmware against a local cloud, on one clock.
+#[derive(Debug, Parser)]
+#[command(
+    name = "twinbench",
+    version,
+    about,
+    after_help = "Examples:
+  twinbench run fixtures/benches/journey.toml --for 10m
+  twinbench run fixtures/benches/journey.toml --for 10m --serve
+  twinbench check fixtures/benches/journey.toml
+  twinbench key
+
+Exit codes:
+  0 pass   1 internal   2 usage or parse   3 set-up missing   4 nothing to run
+  5 failed   6 divergence   7 timeout"
+)]
+struct Cli {
+    /// What to log to stderr: a level or a filter, such as `info`, `debug`, `twinbench_hub=trace`.
+    #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
+    log: String,
+    /// How to print: for people, or one JSON object a line for machines.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// How results and progress are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables and a progress line.
+    Human,
+    /// JSON lines.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a bench and keep its recording, reports and pictures.
+    Run(run::Args),
+    /// Serve a bench at real time with its API and page (the same as `run --serve`).
+    Serve(run::Args),
+    /// Check bench files without running them.
+    Check(check::Args),
+    /// Show the key that guards the API of a data folder.
+    Key(key::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+}
+
+/// Parses the command line and does what it asks.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a usage error has the code that the help documents.
+            let code = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Pass
+            };
+            let _ = error.print();
+            return code;
+        }
+    };
+    let result = logging::start(&cli.log, cli.format).and_then(|()| match cli.verb {
+        Verb::Run(args) => run::run(args, cli.format),
+        Verb::Serve(args) => run::run(args.serving(), cli.format),
+        Verb::Check(args) => check::run(&args, cli.format),
+        Verb::Key(args) => key::run(&args, cli.format),
+        Verb::Completions(args) => {
+            completions::run(&args);
+            Ok(Exit::Pass)
+        }
+    });
+    result.unwrap_or_else(|failure| failure.report(cli.format))
+}

@@ -1,0 +1,251 @@
+//! `twinbench run` and `twinbench serve`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use twinbench_model::VirtualDuration;
+
+use super::{Failure, Format, progress::Progress};
+use crate::{
+    exit::Exit,
+    file::BenchFile,
+    report,
+    serve::{self, Pace},
+    session::{self, Session},
+};
+
+/// Messages that may share a commit while nothing waits for it.
+const COMMIT_EVERY: u64 = 4_096;
+
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Examples:
+  twinbench run fixtures/benches/journey.toml --for 10m
+  twinbench run fixtures/benches/journey.toml --for 10m --serve
+  twinbench run fixtures/benches/journey.toml --for 1h --data ./state
+  twinbench run fixtures/benches/journey.toml --for 1h --data ./state --resume")]
+pub(crate) struct Args {
+    /// The bench file.
+    bench: PathBuf,
+    /// How long to run, in virtual time, as fast as the work allows: `90s`, `10m`, `2h`.
+    #[arg(long = "for", value_name = "TIME")]
+    length: Option<VirtualDuration>,
+    /// Then keep running at real time and serve the API, the page and the MQTT port.
+    #[arg(long)]
+    serve: bool,
+    /// The API's port on loopback; 0 takes any free one. Default: the bench file's, or 7878.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// How many times faster than real time to serve.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    speed: f64,
+    /// Where runs are kept.
+    #[arg(long, value_name = "FOLDER", default_value = "out")]
+    out: PathBuf,
+    /// Keep the durable state in this folder instead of the run's own.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Go on from the durable state in `--data`.
+    #[arg(long, requires = "data")]
+    resume: bool,
+    /// Use this seed instead of the bench file's.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Threads that run machines (0: one per core). The result does not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// The folder of the built page (`cargo xtask ui` makes it).
+    #[arg(long, value_name = "FOLDER", default_value = "ui/dist")]
+    page: PathBuf,
+}
+
+impl Args {
+    /// The same, and serve.
+    pub(crate) fn serving(self) -> Self {
+        Self {
+            serve: true,
+            ..self
+        }
+    }
+}
+
+pub(crate) fn run(args: Args, format: Format) -> Result<Exit, Failure> {
+    let text = fs::read_to_string(&args.bench).unwrap_or_default();
+    let mut file = BenchFile::load(&args.bench)?;
+    if let Some(seed) = args.seed {
+        file.seed = seed;
+    }
+    if file.device.is_empty() {
+        return Err(Failure::new(
+            Exit::Nothing,
+            format!("{} has no devices", args.bench.display()),
+        )
+        .help("add a [[device]] table; fixtures/benches/journey.toml is an example"));
+    }
+    if args.length.is_none() && !args.serve {
+        return Err(Failure::new(Exit::Usage, "how long should it run?").help(
+            "say `--for 10m` (virtual time), or `--serve` to run at real time until Ctrl-C",
+        ));
+    }
+    if !(args.speed.is_finite() && args.speed > 0.0) {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("--speed {} is not a factor", args.speed),
+        )
+        .help("try `--speed 10`"));
+    }
+    let out = new_run(&args.out, file.name.get_ref())?;
+    let data = args.data.clone().unwrap_or_else(|| out.join("data"));
+    let options = session::Options {
+        path: args.bench.clone(),
+        text,
+        out: out.clone(),
+        data: data.clone(),
+        resume: args.resume,
+        threads: args.threads,
+        commit_every: if args.serve && args.length.is_none() {
+            1
+        } else {
+            COMMIT_EVERY
+        },
+    };
+    let api = args.port.unwrap_or(file.api.port);
+    let listen = (args.serve || file.hub.listen).then_some(file.hub.port);
+    let mut session = Session::open(file, &options)?;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let end = args.length.map(|length| session.now() + length);
+    // Ports are taken before the work begins: a busy one must not cost a finished run.
+    let mut server = if args.serve || listen.is_some() {
+        let doors = serve::Doors {
+            api: args.serve.then_some(api),
+            mqtt: listen,
+            data: &data,
+            page: &args.page,
+        };
+        let server = serve::open(doors)?;
+        announce(&server, &data, format);
+        Some(server)
+    } else {
+        None
+    };
+    let mut progress = Progress::new(format, end);
+    stop_on_signal(&stop)?;
+    if let Some(end) = end {
+        while session.now() < end && !stop.load(Ordering::Relaxed) {
+            session.step(session.next_step(end))?;
+            if let Some(server) = &mut server {
+                server.serve_waiting(&mut session)?;
+            }
+            if progress.due() {
+                progress.show(&session.stats());
+            }
+        }
+        session.commit()?;
+        progress.show(&session.stats());
+    }
+    if let Some(mut server) = server.filter(|_| args.serve && !stop.load(Ordering::Relaxed)) {
+        if end.is_some() {
+            report::write(&session, &out)?;
+        }
+        let pace = Pace::realtime(session.now(), args.speed);
+        server.run(&mut session, pace, &stop, |stats| {
+            if progress.due() {
+                progress.show(&stats);
+            }
+        })?;
+    }
+    progress.finish();
+    let exit = if session.halted().is_empty() {
+        Exit::Pass
+    } else {
+        Exit::Failed
+    };
+    let report = report::finish(session, &out)?;
+    match format {
+        Format::Human => println!("{}", report.summary()),
+        Format::Json => println!("{}", report.json()),
+    }
+    Ok(exit)
+}
+
+/// A new numbered folder below `out/<bench>/`; `latest` points to it.
+fn new_run(out: &Path, bench: &str) -> Result<PathBuf, Failure> {
+    let runs = out.join(bench);
+    let failed = |path: &Path, cause: &std::io::Error| {
+        Failure::new(
+            Exit::Setup,
+            format!("{} cannot be made: {cause}", path.display()),
+        )
+        .help("look for a full disk or missing rights; `--out FOLDER` writes elsewhere")
+    };
+    fs::create_dir_all(&runs).map_err(|cause| failed(&runs, &cause))?;
+    let newest = fs::read_dir(&runs)
+        .map_err(|cause| failed(&runs, &cause))?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok())
+        .max()
+        .unwrap_or(0);
+    for number in newest + 1.. {
+        let run = runs.join(number.to_string());
+        match fs::create_dir(&run) {
+            Ok(()) => {
+                point_latest(&runs, &number.to_string());
+                return Ok(run);
+            }
+            // Another run of the same bench took the number in between.
+            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(cause) => return Err(failed(&run, &cause)),
+        }
+    }
+    Err(Failure::new(
+        Exit::Internal,
+        "there is no number left for a run",
+    ))
+}
+
+/// A convenience only: where the system has no links, the number does.
+fn point_latest(runs: &Path, run: &str) {
+    let latest = runs.join("latest");
+    let _ = fs::remove_file(&latest);
+    #[cfg(unix)]
+    let _ = std::os::unix::fs::symlink(run, &latest);
+    #[cfg(not(unix))]
+    let _ = fs::write(&latest, run);
+}
+
+fn announce(server: &serve::Server, data: &Path, format: Format) {
+    match format {
+        Format::Human => {
+            if let Some(address) = server.api {
+                eprintln!(
+                    "serving http://{address}/  (key: `twinbench key --data {}`)",
+                    data.display()
+                );
+                eprintln!(
+                    "  curl -H 'x-functions-key: {}' 'http://{address}/api/devices?name='",
+                    server.key
+                );
+            }
+            if let Some(address) = server.mqtt {
+                eprintln!("MQTT on {address}, plain, loopback only");
+            }
+        }
+        Format::Json => println!(
+            "{}",
+            serde_json::json!({"serving": {"api": server.api, "mqtt": server.mqtt, "data": data}})
+        ),
+    }
+}
+
+/// Ctrl-C and a polite kill end the run as its end would: committed, recording closed.
+fn stop_on_signal(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let flag = Arc::clone(stop);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .map_err(|cause| Failure::new(Exit::Internal, format!("signals cannot be caught: {cause}")))
+}

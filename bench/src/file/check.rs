@@ -1,0 +1,175 @@
+//! What the grammar cannot say: names that exist, values in range, files that are there.
+
+use std::{collections::BTreeSet, path::Path};
+
+use twinbench_model::{DeviceId, VirtualDuration};
+
+use super::{Backend, BenchFile, Device, Error, VERSION, error::nearest};
+
+/// Boards of the embedded emulator.
+const BOARDS: [&str; 1] = ["az3166"];
+
+/// Quantities of a simulated device.
+const SIMULATED: [&str; 2] = ["temperature", "humidity"];
+
+pub(super) fn check(path: &Path, text: &str, file: &BenchFile) -> Result<(), Error> {
+    let at = |span, message: String| Error::at(path, text, Some(span), message);
+    if *file.version.get_ref() != VERSION {
+        return Err(at(
+            file.version.span(),
+            format!("version {} is not known", file.version.get_ref()),
+        )
+        .help(format!("this program reads version {VERSION}")));
+    }
+    let name = file.name.get_ref();
+    if name.is_empty()
+        || !name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    {
+        return Err(at(
+            file.name.span(),
+            format!("bench name {name:?} cannot be a folder's name"),
+        )
+        .help("use letters, digits, - and _"));
+    }
+    if let Some(partitions) = &file.hub.partitions
+        && !(2..=32).contains(partitions.get_ref())
+    {
+        return Err(at(partitions.span(), "a hub has 2 to 32 partitions".into()));
+    }
+    let mut seen = BTreeSet::new();
+    for device in &file.device {
+        check_device(path, text, device)?;
+        let count = device.count.as_ref().map_or(1, |c| *c.get_ref());
+        for n in 1..=count {
+            let id = device.id.get_ref().replace("{n}", &n.to_string());
+            let id = DeviceId::new(&id).map_err(|cause| at(device.id.span(), cause.to_string()))?;
+            if !seen.insert(id.clone()) {
+                let error = at(
+                    device.id.span(),
+                    format!("device id \"{id}\" is used twice"),
+                );
+                return Err(if device.count.is_some() {
+                    error.help("with `count`, write `{n}` into the id: \"sim-{n}\"")
+                } else {
+                    error.help("every device needs an id of its own")
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
+    let at = |span, message: String| Error::at(path, text, Some(span), message);
+    if let Some(count) = &device.count
+        && !(1..=100_000).contains(count.get_ref())
+    {
+        return Err(at(count.span(), "`count` must be 1 to 100000".into()));
+    }
+    if let Some(interval) = &device.interval
+        && *interval.get_ref() < VirtualDuration::from_millis(1)
+    {
+        return Err(at(
+            interval.span(),
+            "`interval` must be 1ms or longer".into(),
+        ));
+    }
+    match device.backend {
+        Backend::Emulator => check_emulator(path, text, device),
+        Backend::Simulated => {
+            for (field, span) in [
+                ("board", device.board.as_ref().map(toml::Spanned::span)),
+                (
+                    "firmware",
+                    device.firmware.as_ref().map(toml::Spanned::span),
+                ),
+            ] {
+                if let Some(span) = span {
+                    return Err(at(span, format!("a simulated device has no {field}"))
+                        .help("remove it, or set `backend = \"emulator\"`"));
+                }
+            }
+            check_quantities(path, text, device, &SIMULATED)
+        }
+    }
+}
+
+fn check_emulator(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
+    let at = |span, message: String| Error::at(path, text, Some(span), message);
+    let Some(board) = &device.board else {
+        return Err(at(
+            device.id.span(),
+            format!("device \"{}\" has no board", device.id.get_ref()),
+        )
+        .help(
+            "add `board = \"az3166\"`, or `backend = \"simulated\"` for a device without firmware",
+        ));
+    };
+    if !BOARDS.contains(&board.get_ref().as_str()) {
+        let help = nearest(board.get_ref(), &BOARDS)
+            .unwrap_or_else(|| format!("boards: {}", BOARDS.join(", ")));
+        return Err(at(
+            board.span(),
+            format!("board {:?} is not known", board.get_ref()),
+        )
+        .help(help));
+    }
+    let Some(firmware) = &device.firmware else {
+        return Err(at(
+            device.id.span(),
+            format!("device \"{}\" has no firmware", device.id.get_ref()),
+        )
+        .help("add `firmware = \"path/to/image.elf\"` (relative to this file)"));
+    };
+    let image = path
+        .parent()
+        .unwrap_or(Path::new(""))
+        .join(firmware.get_ref());
+    if !image.is_file() {
+        return Err(at(firmware.span(), format!("firmware image {} does not exist", image.display()))
+            .help("build it, or correct the path (it is relative to the bench file); `cargo xtask firmware` builds ours")
+            .missing());
+    }
+    if let Some(link) = &device.link
+        && link.modem.get_ref() != "usart1"
+    {
+        return Err(at(
+            link.modem.span(),
+            format!(
+                "the az3166 has no free UART {:?} for a modem",
+                link.modem.get_ref()
+            ),
+        )
+        .help("its edge connector brings out `usart1`"));
+    }
+    if let Some(name) = &device.device_name {
+        return Err(at(
+            device.id.span(),
+            format!("`device_name` = {name:?} is for simulated devices; firmware names itself"),
+        ));
+    }
+    let known: Vec<&str> = twinbench_machine::QUANTITIES.to_vec();
+    check_quantities(path, text, device, &known)
+}
+
+fn check_quantities(path: &Path, text: &str, device: &Device, known: &[&str]) -> Result<(), Error> {
+    for quantity in device.sensors.keys() {
+        if !known.contains(&quantity.get_ref().as_str()) {
+            let help = nearest(quantity.get_ref(), known)
+                .unwrap_or_else(|| format!("quantities: {}", known.join(", ")));
+            return Err(Error::at(
+                path,
+                text,
+                Some(quantity.span()),
+                format!(
+                    "quantity {:?} is not measured by this device",
+                    quantity.get_ref()
+                ),
+            )
+            .help(help));
+        }
+    }
+    Ok(())
+}

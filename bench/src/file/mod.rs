@@ -1,0 +1,188 @@
+//! Bench files: which devices, which hub, which application, on which clock.
+//!
+//! TOML, versioned; unknown keys are refused with a suggestion, and every error names file, line
+//! and column.
+
+mod check;
+mod error;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use toml::Spanned;
+use twinbench_machine::generator::Generator;
+use twinbench_model::{DeviceId, Epoch, VirtualDuration};
+
+pub use error::Error;
+
+/// The version of the format that this program reads.
+pub const VERSION: u32 = 1;
+
+/// A bench file as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BenchFile {
+    /// Format version, 1.
+    pub version: Spanned<u32>,
+    /// The bench's name; names the folder of its runs.
+    pub name: Spanned<String>,
+    /// The UTC instant at which virtual time is zero.
+    pub epoch: Epoch,
+    /// Seeds every generator, key and phase.
+    #[serde(default)]
+    pub seed: u64,
+    /// The devices.
+    #[serde(default)]
+    pub device: Vec<Device>,
+    /// The hub.
+    #[serde(default)]
+    pub hub: HubSection,
+    /// The applications behind the hub.
+    #[serde(default)]
+    pub app: Vec<App>,
+    /// The API server.
+    #[serde(default)]
+    pub api: ApiSection,
+}
+
+/// A device, or a row of like ones (`count`).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// Its identity in the hub. With `count`, `{n}` stands for 1, 2, 3 …
+    pub id: Spanned<String>,
+    /// How many devices of this kind; default 1.
+    pub count: Option<Spanned<u32>>,
+    /// The board it is built on; needed by the `emulator` backend.
+    pub board: Option<Spanned<String>>,
+    /// The firmware image, relative to the bench file.
+    pub firmware: Option<Spanned<PathBuf>>,
+    /// What runs it.
+    #[serde(default)]
+    pub backend: Backend,
+    /// How it reaches the hub.
+    pub link: Option<Link>,
+    /// What its sensors measure, by quantity.
+    #[serde(default)]
+    pub sensors: BTreeMap<Spanned<String>, Generator>,
+    /// How often it sends telemetry.
+    pub interval: Option<Spanned<VirtualDuration>>,
+    /// Its display name in telemetry (`simulated` only); default: the id.
+    pub device_name: Option<String>,
+    /// The application's configuration of its entity, as `PUT …/configuration` takes it.
+    pub configuration: Option<toml::Table>,
+}
+
+/// What runs a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The embedded Cortex-M emulator.
+    #[default]
+    Emulator,
+    /// No firmware: generators send telemetry.
+    Simulated,
+}
+
+/// How a device with firmware reaches the hub.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// A serial modem on this UART of the board (`usart1`).
+    pub modem: Spanned<String>,
+}
+
+/// `[hub]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HubSection {
+    /// The host name that devices use and sign tokens for.
+    pub host: String,
+    /// Partitions of the event log, 2 to 32 (IoT Hub: fixed at creation).
+    pub partitions: Option<Spanned<u16>>,
+    /// Open a real MQTT port even in a headless run.
+    pub listen: bool,
+    /// The plain MQTT port; 0 takes any free one.
+    pub port: u16,
+}
+
+impl Default for HubSection {
+    fn default() -> Self {
+        Self {
+            host: "localhost".into(),
+            partitions: None,
+            listen: false,
+            port: 1883,
+        }
+    }
+}
+
+/// `[api]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiSection {
+    /// The port of the HTTP API; 0 takes any free one.
+    pub port: u16,
+}
+
+impl Default for ApiSection {
+    fn default() -> Self {
+        Self { port: 7878 }
+    }
+}
+
+/// An application behind the hub.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum App {
+    /// The mirrored serverless IoT application.
+    ServerlessIot {
+        /// Give flat firmware telemetry the application's `data` object; default true.
+        #[serde(default = "yes")]
+        adapter: bool,
+    },
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl BenchFile {
+    /// Reads, parses and checks a bench file.
+    ///
+    /// # Errors
+    /// With file, line, column, cause and what to do.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text =
+            std::fs::read_to_string(path).map_err(|cause| Error::unreadable(path, &cause))?;
+        Self::parse(path, &text)
+    }
+
+    /// Parses and checks the text of a bench file; `path` is used in errors and to find firmware.
+    ///
+    /// # Errors
+    /// As [`BenchFile::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        let file: Self = toml::from_str(text).map_err(|cause| Error::toml(path, text, &cause))?;
+        check::check(path, text, &file)?;
+        Ok(file)
+    }
+
+    /// Every device, rows with `count` written out, in the file's order.
+    pub fn devices(&self) -> Vec<(DeviceId, &Device)> {
+        let mut all = Vec::new();
+        for device in &self.device {
+            let count = device.count.as_ref().map_or(1, |c| *c.get_ref());
+            for n in 1..=count {
+                // `check` has seen to it that each of them is valid.
+                if let Ok(id) = DeviceId::new(&device.id.get_ref().replace("{n}", &n.to_string())) {
+                    all.push((id, device));
+                }
+            }
+        }
+        all
+    }
+}

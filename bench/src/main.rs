@@ -1,0 +1,5 @@
+//! The `twinbench` command.
+
+fn main() -> twinbench::exit::Exit {
+    twinbench::cli::main()
+}

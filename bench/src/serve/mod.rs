@@ -1,0 +1,240 @@
+//! Serving: HTTP API and MQTT port in front of a session that one thread steps.
+//!
+//! **Invariant:** only the thread that steps touches the session. Requests and packets come to it
+//! through one channel and are answered between two steps, so one place orders all events.
+
+pub mod key;
+mod metrics;
+mod pace;
+mod routes;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot};
+use twinbench_hub::net::{Net, NetEvent, NetOptions};
+use twinbench_model::VirtualTime;
+use twinbench_serverless::rest;
+
+use crate::session::{self, Session, Stats};
+pub use pace::Pace;
+
+/// What reaches the stepping thread from outside.
+pub(crate) enum Command {
+    /// A request of the front-end layer.
+    FrontEnd(rest::Request, oneshot::Sender<rest::Response>),
+    /// Where the bench stands.
+    Status(oneshot::Sender<(twinbench_model::api::BenchStatus, Stats)>),
+    /// News from an MQTT socket.
+    Net(NetEvent),
+}
+
+/// Requests and packets that may wait for the stepping thread before their senders wait.
+const WAITING: usize = 1_024;
+
+/// Which ports to open.
+#[derive(Debug, Clone, Copy)]
+pub struct Doors<'a> {
+    /// The API's port; `None`: no API; 0: any free one.
+    pub api: Option<u16>,
+    /// The plain MQTT port; `None`: none; 0: any free one.
+    pub mqtt: Option<u16>,
+    /// The data folder, which holds the key.
+    pub data: &'a Path,
+    /// The folder of the built page; when it is missing the API serves without a page.
+    pub page: &'a Path,
+}
+
+/// Why a bench could not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A port cannot be taken.
+    #[error("port {port} for {what} cannot be taken: {cause}")]
+    Port {
+        /// What it was for.
+        what: &'static str,
+        /// The port.
+        port: u16,
+        /// Why.
+        cause: String,
+    },
+    /// The key cannot be made or read.
+    #[error("API key in the data folder: {0}")]
+    Key(#[source] std::io::Error),
+    /// The server's own threads could not start.
+    #[error("server: {0}")]
+    Start(#[source] std::io::Error),
+    /// The session failed.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+}
+
+/// Open ports, waiting for a session to serve.
+pub struct Server {
+    /// The API's address.
+    pub api: Option<SocketAddr>,
+    /// The MQTT port's address.
+    pub mqtt: Option<SocketAddr>,
+    /// The key that the API asks for.
+    pub key: String,
+    commands: mpsc::Receiver<Command>,
+    net: Option<Net>,
+    // Dropped last: ends the tasks that serve.
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Opens the ports on loopback and starts to accept; requests wait until the session is run.
+///
+/// # Errors
+/// When a port is taken, or the key cannot be kept.
+pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("serve")
+        .enable_all()
+        .build()
+        .map_err(Error::Start)?;
+    let (to, commands) = mpsc::channel(WAITING);
+    let key = key::read_or_make(doors.data).map_err(Error::Key)?;
+    let api = doors.api.map(|port| {
+        let port_error = |cause: std::io::Error| Error::Port {
+            what: "the API",
+            port,
+            cause: cause.to_string(),
+        };
+        let socket = runtime
+            .block_on(tokio::net::TcpListener::bind(SocketAddr::from((
+                Ipv4Addr::LOCALHOST,
+                port,
+            ))))
+            .map_err(port_error)?;
+        let address = socket.local_addr().map_err(port_error)?;
+        let router = routes::router(to.clone(), key.clone(), doors.page);
+        runtime.spawn(async move {
+            if let Err(cause) = axum::serve(socket, router).await {
+                tracing::error!(%cause, "the API server ended");
+            }
+        });
+        Ok::<_, Error>(address)
+    });
+    let api = api.transpose()?;
+    let net = doors.mqtt.map(|port| {
+        let listening = runtime.block_on(Net::listen(NetOptions::new(port)));
+        let (net, mut events) = listening.map_err(|cause| Error::Port {
+            what: "MQTT",
+            port,
+            cause: cause.to_string(),
+        })?;
+        runtime.spawn(async move {
+            while let Some(event) = events.recv().await {
+                if to.send(Command::Net(event)).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok::<_, Error>(net)
+    });
+    let net = net.transpose()?;
+    let mqtt = net.as_ref().map(Net::address);
+    Ok(Server {
+        api,
+        mqtt,
+        key,
+        commands,
+        net,
+        runtime,
+    })
+}
+
+impl Server {
+    /// Answers what is waiting, at the session's current time, without waiting for more.
+    ///
+    /// # Errors
+    /// When the session fails.
+    pub fn serve_waiting(&mut self, session: &mut Session) -> Result<(), Error> {
+        while let Ok(command) = self.commands.try_recv() {
+            self.answer(session, command)?;
+        }
+        self.answer_sockets(session)
+    }
+
+    /// Runs the session at a pace until `stop`, answering in between.
+    ///
+    /// # Errors
+    /// When the session fails.
+    pub fn run(
+        &mut self,
+        session: &mut Session,
+        pace: Pace,
+        stop: &Arc<AtomicBool>,
+        mut watch: impl FnMut(Stats),
+    ) -> Result<(), Error> {
+        while !stop.load(Ordering::Relaxed) {
+            let target = pace.now();
+            // Whole steps only: a quantum that is cut short would make answers depend on the wall clock.
+            loop {
+                let end = session.next_step(VirtualTime::MAX);
+                if end > target {
+                    break;
+                }
+                session.step(end)?;
+                self.answer_sockets(session)?;
+            }
+            session.commit()?;
+            let wait = pace
+                .wall_until(session.next_step(VirtualTime::MAX))
+                .min(Duration::from_millis(50));
+            if let Some(command) = self.next_command(wait) {
+                session.run_until(pace.now())?;
+                self.answer(session, command)?;
+                self.serve_waiting(session)?;
+            }
+            watch(session.stats());
+        }
+        Ok(())
+    }
+
+    fn answer(&self, session: &mut Session, command: Command) -> Result<(), Error> {
+        match command {
+            Command::FrontEnd(request, reply) => {
+                // A client that has gone needs no answer.
+                let _ = reply.send(session.front_end(&request)?);
+            }
+            Command::Status(reply) => {
+                let _ = reply.send((session.status(), session.stats()));
+            }
+            Command::Net(event) => session.socket(event),
+        }
+        Ok(())
+    }
+
+    /// Waits for the next command, at most so long.
+    fn next_command(&mut self, wait: Duration) -> Option<Command> {
+        let commands = &mut self.commands;
+        self.runtime.block_on(async {
+            tokio::time::timeout(wait, commands.recv())
+                .await
+                .ok()
+                .flatten()
+        })
+    }
+
+    fn answer_sockets(&self, session: &mut Session) -> Result<(), Error> {
+        let mut out = Vec::new();
+        session.answer_sockets(&mut out)?;
+        if let Some(net) = &self.net {
+            for output in &out {
+                // A socket that has gone in the meantime is reported by an event of its own.
+                net.apply(output);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! The HTTP API: the application's front-end layer, the bench's own routes, metrics, the page.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use tokio::sync::{mpsc::Sender, oneshot};
+use twinbench_serverless::rest;
+
+use super::{Command, key, metrics};
+
+/// Longest request body: the event hub's own limit for a message.
+const LONGEST_BODY: usize = 256 * 1024;
+
+#[derive(Clone)]
+struct Shared {
+    commands: Sender<Command>,
+    key: Arc<str>,
+    page: Arc<PathBuf>,
+}
+
+pub(super) fn router(commands: Sender<Command>, key: String, page: &Path) -> Router {
+    let shared = Shared {
+        commands,
+        key: key.into(),
+        page: Arc::new(page.to_owned()),
+    };
+    let guarded = Router::new()
+        .route("/api/{*path}", any(front_end))
+        .route("/bench/status", get(status))
+        .route("/metrics", get(show_metrics))
+        .layer(middleware::from_fn_with_state(shared.clone(), guard));
+    guarded
+        .route("/", get(index))
+        .route("/{file}", get(file))
+        .layer(axum::extract::DefaultBodyLimit::max(LONGEST_BODY))
+        .with_state(shared)
+}
+
+/// Lets a request through that has the key, as Azure Functions take it: `x-functions-key` or `code=`.
+async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let header = request
+        .headers()
+        .get("x-functions-key")
+        .and_then(|value| value.to_str().ok());
+    let query = request.uri().query().unwrap_or_default();
+    let code = query.split('&').find_map(|pair| pair.strip_prefix("code="));
+    let passes = header
+        .or(code)
+        .is_some_and(|given| key::matches(given, &shared.key));
+    // The query may hold the key: it never reaches a log.
+    tracing::debug!(method = %request.method(), path = request.uri().path(), passes, "request");
+    if passes {
+        return next.run(request).await;
+    }
+    let help = "the API needs its key: header `x-functions-key: KEY` or `?code=KEY`; `twinbench key` shows it";
+    (
+        StatusCode::UNAUTHORIZED,
+        axum::Json(serde_json::json!({"error": help})),
+    )
+        .into_response()
+}
+
+async fn front_end(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    body: Bytes,
+) -> Response {
+    let request = rest::Request {
+        method: method.to_string(),
+        path: uri.path().trim_start_matches("/api/").to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        body,
+    };
+    let Some(response) = ask(&shared, |reply| Command::FrontEnd(request, reply)).await else {
+        return gone();
+    };
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+    (status, json, response.body).into_response()
+}
+
+async fn status(State(shared): State<Shared>) -> Response {
+    match ask(&shared, Command::Status).await {
+        Some((status, _)) => axum::Json(status).into_response(),
+        None => gone(),
+    }
+}
+
+async fn show_metrics(State(shared): State<Shared>) -> Response {
+    let Some((status, stats)) = ask(&shared, Command::Status).await else {
+        return gone();
+    };
+    let kind = [(
+        header::CONTENT_TYPE,
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    )];
+    (kind, metrics::text(&status, &stats)).into_response()
+}
+
+/// Asks the stepping thread and waits; `None` when the session has ended.
+async fn ask<T>(shared: &Shared, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    shared.commands.send(command(reply)).await.ok()?;
+    answer.await.ok()
+}
+
+fn gone() -> Response {
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        axum::Json(serde_json::json!({"error": "the bench has stopped"})),
+    )
+        .into_response()
+}
+
+async fn index(state: State<Shared>, headers: HeaderMap) -> Response {
+    serve_file(&state.page, "index.html", &headers).await
+}
+
+async fn file(
+    state: State<Shared>,
+    axum::extract::Path(name): axum::extract::Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    serve_file(&state.page, &name, &headers).await
+}
+
+/// A file of the page. The route has one segment, and a name with a path in it is refused.
+async fn serve_file(page: &Path, name: &str, _headers: &HeaderMap) -> Response {
+    let plain = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && !name.starts_with('.');
+    let kind = match name.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("wasm") => "application/wasm",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    };
+    if plain && let Ok(bytes) = tokio::fs::read(page.join(name)).await {
+        return ([(header::CONTENT_TYPE, kind)], bytes).into_response();
+    }
+    let help = "no page here: build it with `cargo xtask ui`; the API is below /api/ and /bench/";
+    (StatusCode::NOT_FOUND, help).into_response()
+}

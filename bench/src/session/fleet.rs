@@ -1,0 +1,327 @@
+//! The bench's machines: made from the bench file, woken when they have something to do, run in
+//! parallel.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use rayon::prelude::*;
+use twinbench_emulator::{Image, board::BoardFile};
+use twinbench_machine::{
+    EmulatorMachine, EmulatorOptions, Halt, Machine, Output, SimulatedMachine, SimulatedOptions,
+    Stimulus, Wake, generator::Generator,
+};
+use twinbench_model::{DeviceId, Epoch, VirtualTime};
+
+use super::Error;
+use crate::file::{Backend, BenchFile, Device};
+
+/// Below so many machines to run, starting other threads costs more than it saves.
+const PARALLEL_FROM: usize = 2;
+
+/// Every machine of the bench, in order of the devices' ids.
+pub(super) struct Fleet {
+    slots: Vec<Slot>,
+    /// When each machine wants to run next; a machine that waits for a stimulus is not in it.
+    wakes: BTreeSet<(VirtualTime, usize)>,
+    busy: BTreeSet<usize>,
+    pool: rayon::ThreadPool,
+}
+
+struct Slot {
+    id: DeviceId,
+    machine: Box<dyn Machine>,
+    wake: Wake,
+    halted: Option<String>,
+    due: bool,
+    failure: Option<twinbench_machine::Error>,
+    outputs: Vec<Output>,
+}
+
+/// Something that came out of the machine in a slot.
+pub(super) struct SlotOutput {
+    pub(super) slot: usize,
+    pub(super) output: Output,
+}
+
+impl Fleet {
+    /// Makes every machine; each stands at `start`.
+    pub(super) fn new(
+        file: &BenchFile,
+        path: &Path,
+        epoch: Epoch,
+        start: VirtualTime,
+        threads: usize,
+    ) -> Result<Self, Error> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|n| format!("machines-{n}"))
+            .build()
+            .map_err(|cause| Error::Threads(cause.to_string()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut images = BTreeMap::new();
+        let mut slots = Vec::new();
+        for (id, device) in file.devices() {
+            let machine = match device.backend {
+                Backend::Emulator => {
+                    emulator(file, folder, &id, device, epoch, start, &mut images)?
+                }
+                Backend::Simulated => simulated(file, folder, &id, device, epoch, start)?,
+            };
+            let wake = machine.next_wake();
+            slots.push(Slot {
+                id,
+                machine,
+                wake,
+                halted: None,
+                due: false,
+                failure: None,
+                outputs: Vec::new(),
+            });
+        }
+        slots.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut fleet = Self {
+            slots,
+            wakes: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            pool,
+        };
+        for slot in 0..fleet.slots.len() {
+            fleet.enlist(slot);
+        }
+        Ok(fleet)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &DeviceId> {
+        self.slots.iter().map(|slot| &slot.id)
+    }
+
+    pub(super) fn id(&self, slot: usize) -> &DeviceId {
+        &self.slots[slot].id
+    }
+
+    pub(super) fn halted(&self) -> Vec<(DeviceId, String)> {
+        self.slots
+            .iter()
+            .filter_map(|slot| Some((slot.id.clone(), slot.halted.clone()?)))
+            .collect()
+    }
+
+    /// When the next machine has something to do; [`Wake::Busy`] when one is executing.
+    pub(super) fn next_wake(&self) -> Wake {
+        if !self.busy.is_empty() {
+            return Wake::Busy;
+        }
+        self.wakes
+            .first()
+            .map_or(Wake::Never, |(time, _)| Wake::At(*time))
+    }
+
+    /// Runs every machine with something to do up to `end`, and gathers what came out in order of
+    /// (time, device, sequence). The order does not depend on the number of threads.
+    pub(super) fn run_until(
+        &mut self,
+        end: VirtualTime,
+        out: &mut Vec<SlotOutput>,
+    ) -> Result<(), Error> {
+        let mut due: Vec<usize> = std::mem::take(&mut self.busy).into_iter().collect();
+        while let Some(&(time, slot)) = self.wakes.first() {
+            if time > end {
+                break;
+            }
+            self.wakes.pop_first();
+            due.push(slot);
+        }
+        if due.len() < PARALLEL_FROM {
+            for &slot in &due {
+                self.slots[slot].run(end);
+            }
+        } else {
+            for &slot in &due {
+                self.slots[slot].due = true;
+            }
+            let slots = &mut self.slots;
+            self.pool.install(|| {
+                slots
+                    .par_iter_mut()
+                    .filter(|slot| slot.due)
+                    .for_each(|slot| slot.run(end));
+            });
+        }
+        due.sort_unstable();
+        for slot in due {
+            if let Some(cause) = self.slots[slot].failure.take() {
+                return Err(Error::Machine {
+                    device: self.slots[slot].id.clone(),
+                    cause,
+                });
+            }
+            out.extend(
+                self.slots[slot]
+                    .outputs
+                    .drain(..)
+                    .map(|output| SlotOutput { slot, output }),
+            );
+            self.enlist(slot);
+        }
+        // Stable: outputs of one machine keep their sequence, machines their order.
+        out.sort_by_key(|it| (it.output.time, it.slot));
+        Ok(())
+    }
+
+    /// Hands a stimulus to a machine.
+    pub(super) fn apply(
+        &mut self,
+        slot: usize,
+        stimulus: Stimulus,
+    ) -> Result<(), twinbench_machine::Error> {
+        let result = self.slots[slot].machine.apply(stimulus);
+        self.delist(slot);
+        self.slots[slot].wake = self.slots[slot].machine.next_wake();
+        self.enlist(slot);
+        result
+    }
+
+    fn enlist(&mut self, slot: usize) {
+        if self.slots[slot].halted.is_some() {
+            return;
+        }
+        match self.slots[slot].wake {
+            Wake::Busy => {
+                self.busy.insert(slot);
+            }
+            Wake::At(time) => {
+                self.wakes.insert((time, slot));
+            }
+            Wake::Never => {}
+        }
+    }
+
+    fn delist(&mut self, slot: usize) {
+        self.busy.remove(&slot);
+        if let Wake::At(time) = self.slots[slot].wake {
+            self.wakes.remove(&(time, slot));
+        }
+    }
+}
+
+impl Slot {
+    fn run(&mut self, end: VirtualTime) {
+        self.due = false;
+        match self.machine.run_until(end) {
+            Ok(Halt::Reached) => {}
+            Ok(Halt::Lockup(reason)) => self.halted = Some(reason),
+            Ok(Halt::Exited(code)) => {
+                self.halted = Some(format!("the firmware ended with code {code}"))
+            }
+            Err(cause) => self.failure = Some(cause),
+        }
+        self.machine.drain(&mut self.outputs);
+        self.wake = self.machine.next_wake();
+    }
+}
+
+fn emulator(
+    file: &BenchFile,
+    folder: &Path,
+    id: &DeviceId,
+    device: &Device,
+    epoch: Epoch,
+    start: VirtualTime,
+    images: &mut BTreeMap<std::path::PathBuf, Arc<Image>>,
+) -> Result<Box<dyn Machine>, Error> {
+    // The bench file's check has seen to it that there is a firmware.
+    let path = device
+        .firmware
+        .as_ref()
+        .map(|it| folder.join(it.get_ref()))
+        .unwrap_or_default();
+    let refuse = |reason: String| Error::Firmware {
+        device: id.clone(),
+        path: path.clone(),
+        reason,
+    };
+    let image = match images.get(&path) {
+        Some(image) => Arc::clone(image),
+        None => {
+            let bytes = std::fs::read(&path).map_err(|cause| refuse(cause.to_string()))?;
+            let map = BoardFile::az3166()
+                .map_err(|cause| refuse(cause.to_string()))?
+                .memory_map();
+            let image =
+                Arc::new(Image::from_elf(&bytes, &map).map_err(|cause| refuse(cause.to_string()))?);
+            images.insert(path.clone(), Arc::clone(&image));
+            image
+        }
+    };
+    let options = EmulatorOptions {
+        start,
+        modem: device
+            .link
+            .as_ref()
+            .map(|link| link.modem.get_ref().clone()),
+        hub_host: file.hub.host.clone(),
+        device_key: twinbench_hub::derive_key(file.seed, id).to_base64(),
+        telemetry_interval: device.interval.as_ref().map(|it| *it.get_ref()),
+        sensors: generators(id, device, folder)?,
+        ..EmulatorOptions::new(id.clone(), file.seed, epoch)
+    };
+    let machine = EmulatorMachine::az3166(image, options).map_err(|cause| Error::Machine {
+        device: id.clone(),
+        cause,
+    })?;
+    Ok(Box::new(machine))
+}
+
+fn simulated(
+    file: &BenchFile,
+    folder: &Path,
+    id: &DeviceId,
+    device: &Device,
+    epoch: Epoch,
+    start: VirtualTime,
+) -> Result<Box<dyn Machine>, Error> {
+    let mut options = SimulatedOptions::new(id.clone(), file.seed, epoch);
+    options.start = start;
+    options.sensors = generators(id, device, folder)?;
+    if let Some(interval) = &device.interval {
+        options.interval = *interval.get_ref();
+    }
+    if let Some(name) = &device.device_name {
+        options.device_name.clone_from(name);
+    }
+    let machine = SimulatedMachine::new(options).map_err(|cause| Error::Machine {
+        device: id.clone(),
+        cause,
+    })?;
+    Ok(Box::new(machine))
+}
+
+/// The device's generators, those from files with their text.
+fn generators(
+    id: &DeviceId,
+    device: &Device,
+    folder: &Path,
+) -> Result<BTreeMap<String, Generator>, Error> {
+    let mut all = BTreeMap::new();
+    for (quantity, generator) in &device.sensors {
+        let mut generator = generator.clone();
+        generator.load(|path| {
+            let path = folder.join(path);
+            std::fs::read_to_string(&path).map_err(|cause| {
+                Error::Setting(format!(
+                    "device {id}: {} cannot be read: {cause}",
+                    path.display()
+                ))
+            })
+        })?;
+        all.insert(quantity.get_ref().clone(), generator);
+    }
+    Ok(all)
+}

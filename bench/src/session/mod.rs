@@ -1,0 +1,217 @@
+//! A session: one run of a bench, with its machines, hub, application, store and recording.
+//!
+//! **Invariant:** everything that leaves the session (an answer to a machine, to a socket, to an
+//! HTTP client) leaves after the commit that caused it.
+
+mod data;
+mod error;
+mod fleet;
+mod network;
+mod open;
+mod scribe;
+mod series;
+mod step;
+
+use std::path::PathBuf;
+
+use twinbench_engine::{Engine, store::FjallStore};
+use twinbench_hub::Hub;
+use twinbench_model::{DeviceId, Epoch, Message, VirtualTime, api::BenchStatus};
+use twinbench_serverless::Application;
+
+use crate::file::BenchFile;
+
+pub use data::DataFolder;
+pub use error::Error;
+pub use scribe::Kept;
+pub(crate) use scribe::file_stem;
+pub use series::{DeviceSeries, PICTURED};
+
+use fleet::Fleet;
+use network::Network;
+use scribe::Scribe;
+use series::SeriesTap;
+
+/// How a session is to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The bench file's path, for its name in the recording and to find firmware.
+    pub path: PathBuf,
+    /// The bench file's text, kept in the recording.
+    pub text: String,
+    /// Where recording, logs and pictures go. Made when missing.
+    pub out: PathBuf,
+    /// Where the durable state is. Made when missing.
+    pub data: PathBuf,
+    /// Go on from the durable state that is there, instead of refusing it.
+    pub resume: bool,
+    /// Threads that run machines; the result does not depend on it. 0: one per core.
+    pub threads: usize,
+    /// Messages that may wait for one common commit while nothing has to leave.
+    pub commit_every: u64,
+}
+
+/// A bench that is being run.
+pub struct Session {
+    file: BenchFile,
+    epoch: Epoch,
+    now: VirtualTime,
+    started_at: VirtualTime,
+    fleet: Fleet,
+    network: Network,
+    hub: Hub,
+    engine: Engine,
+    application: Application,
+    store: FjallStore,
+    scribe: Scribe,
+    series: SeriesTap,
+    commit_every: u64,
+    uncommitted: u64,
+    partitions_read: Vec<u64>,
+    work: step::Work,
+}
+
+/// Figures for progress, summary and `/metrics`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stats {
+    /// Virtual time.
+    pub now: VirtualTime,
+    /// Devices of the bench.
+    pub devices: u64,
+    /// Messages that the hub took in this session.
+    pub messages: u64,
+    /// Alerts that the application raised in this session.
+    pub alerts: u64,
+    /// Messages that the application could not use.
+    pub dead_letters: u64,
+    /// Commits made.
+    pub commits: u64,
+    /// Events recorded.
+    pub events: u64,
+    /// Steps of the loop.
+    pub steps: u64,
+}
+
+impl Session {
+    /// The bench file.
+    pub fn file(&self) -> &BenchFile {
+        &self.file
+    }
+
+    /// The current virtual time.
+    pub fn now(&self) -> VirtualTime {
+        self.now
+    }
+
+    /// The virtual time at which this session began; later than zero when it was resumed.
+    pub fn started_at(&self) -> VirtualTime {
+        self.started_at
+    }
+
+    /// The UTC instant of virtual time zero.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Figures as they stand.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            now: self.now,
+            devices: self.fleet.len() as u64,
+            messages: self.work.messages,
+            alerts: self.application.alerts(),
+            dead_letters: self.application.dead_letters().len() as u64,
+            commits: self.work.commits,
+            events: self.scribe.events(),
+            steps: self.work.steps,
+        }
+    }
+
+    /// The figures as the API shows them.
+    pub fn status(&self) -> BenchStatus {
+        let stats = self.stats();
+        BenchStatus {
+            bench: self.file.name.get_ref().clone(),
+            virtual_nanos: stats.now.as_nanos(),
+            utc: self.epoch.rfc3339(stats.now),
+            devices: stats.devices,
+            messages: stats.messages,
+            alerts: stats.alerts,
+        }
+    }
+
+    /// Devices with their temperature and humidity over the session, for the pictures.
+    pub fn series(&self) -> &[(DeviceId, DeviceSeries)] {
+        self.series.all()
+    }
+
+    /// Machines that stopped by themselves, with the reason.
+    pub fn halted(&self) -> Vec<(DeviceId, String)> {
+        self.fleet.halted()
+    }
+
+    /// Devices of the bench, in order of their ids.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.fleet.ids()
+    }
+
+    /// Messages that the hub took from each device in this session.
+    pub fn messages_of(&self, device: &DeviceId) -> u64 {
+        self.series.messages_of(device)
+    }
+
+    /// Every entity with its last committed state, as JSON.
+    pub fn entities(&self) -> serde_json::Value {
+        let all: Vec<_> = self
+            .engine
+            .entities("")
+            .map(|(id, state)| serde_json::json!({"entityId": {"name": id.name(), "key": id.key()}, "state": state}))
+            .collect();
+        all.into()
+    }
+
+    /// Answers a request of the application's front-end layer at the current virtual time.
+    ///
+    /// What the request caused is committed before the answer is given.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub fn front_end(
+        &mut self,
+        request: &twinbench_serverless::rest::Request,
+    ) -> Result<twinbench_serverless::rest::Response, Error> {
+        let response = twinbench_serverless::rest::handle(
+            &mut self.engine,
+            &mut self.application,
+            request,
+            self.now,
+        );
+        self.settle()?;
+        self.commit()?;
+        Ok(response)
+    }
+
+    /// Publishes a message with a device's identity, as a line link does, at the current time.
+    ///
+    /// # Errors
+    /// When the hub refuses the message.
+    pub fn publish(
+        &mut self,
+        device: &DeviceId,
+        message: Message,
+    ) -> Result<(), twinbench_hub::PublishError> {
+        self.hub.publish(device, message, self.now).map(|_| ())
+    }
+
+    /// Ends the session: last commit, recording closed and renamed.
+    ///
+    /// # Errors
+    /// When store or recording cannot be written.
+    pub fn finish(mut self) -> Result<(Stats, Kept), Error> {
+        self.commit()?;
+        self.scribe_events(VirtualTime::MAX)?;
+        let stats = self.stats();
+        let kept = self.scribe.finish()?;
+        Ok((stats, kept))
+    }
+}

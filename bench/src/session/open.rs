@@ -1,0 +1,176 @@
+//! How a session begins: afresh, or where the durable state ended.
+
+use std::fs;
+
+use twinbench_engine::{
+    Engine,
+    store::{FjallStore, Store},
+};
+use twinbench_hub::{Hub, log::DEFAULT_GROUP};
+use twinbench_model::{DeviceId, EntityId, Record, Table, VirtualTime};
+use twinbench_recording::{Header, Recorder};
+use twinbench_serverless::Application;
+
+use super::{DataFolder, Error, Fleet, Network, Options, Scribe, SeriesTap, Session, step::Work};
+use crate::file::{App, BenchFile};
+
+/// Partitions of a hub when the bench file says nothing (IoT Hub's default).
+const PARTITIONS: u16 = 4;
+
+impl Session {
+    /// Opens the data folder, makes the machines and starts the recording.
+    ///
+    /// # Errors
+    /// When a folder cannot be used, holds another bench, or a machine cannot be made.
+    pub fn open(file: BenchFile, options: &Options) -> Result<Self, Error> {
+        for folder in [&options.out, &options.data] {
+            fs::create_dir_all(folder).map_err(|cause| Error::Output {
+                path: folder.clone(),
+                cause,
+            })?;
+        }
+        let epoch = file.epoch;
+        let mut store = FjallStore::open(&options.data).map_err(Error::store)?;
+        let head = DataFolder::read(&mut store)?;
+        let start = match &head {
+            None => VirtualTime::ZERO,
+            Some(head) if options.resume => {
+                head.check(
+                    &options.data,
+                    file.name.get_ref(),
+                    file.seed,
+                    &epoch.instant().to_string(),
+                )?;
+                head.committed
+            }
+            Some(head) => {
+                return Err(Error::Data(format!(
+                    "{} already holds the state of bench \"{}\" up to {}; add --resume to go on from it",
+                    options.data.display(),
+                    head.bench,
+                    head.committed,
+                )));
+            }
+        };
+
+        let partitions = file
+            .hub
+            .partitions
+            .as_ref()
+            .map_or(PARTITIONS, |it| *it.get_ref());
+        let mut hub_options = twinbench_hub::Options::new(epoch);
+        hub_options.host_names = vec![
+            file.hub.host.clone(),
+            "localhost".into(),
+            "127.0.0.1".into(),
+        ];
+        hub_options.partitions = partitions;
+        let mut rows = Vec::new();
+        for table in [Table::HubDevices, Table::HubEvents, Table::HubCheckpoints] {
+            let stored = store.load(table).map_err(Error::store)?;
+            rows.extend(
+                stored
+                    .into_iter()
+                    .map(|(key, value)| Record::put(table, key, value)),
+            );
+        }
+        let restore = |room, reason: String| Error::Restore { room, reason };
+        let hub =
+            Hub::restore(hub_options, rows).map_err(|cause| restore("hub", cause.to_string()))?;
+        let adapter = file
+            .app
+            .iter()
+            .all(|App::ServerlessIot { adapter }| *adapter);
+        let mut application = Application::new(twinbench_serverless::Options { adapter, epoch });
+        let mut engine = application.register(Engine::builder().epoch(epoch)).build();
+        let rows = store.load(Table::Engine).map_err(Error::store)?;
+        engine
+            .restore(rows)
+            .map_err(|cause| restore("engine", cause.to_string()))?;
+        let rows = store.load(Table::Serverless).map_err(Error::store)?;
+        application
+            .restore(rows)
+            .map_err(|cause| restore("application", cause.to_string()))?;
+
+        let fleet = Fleet::new(&file, &options.path, epoch, start, options.threads)?;
+        let series = SeriesTap::new(fleet.ids());
+        let recorder = Recorder::create(
+            &options.out.join("session.mcap"),
+            &Header {
+                bench: file.name.get_ref().clone(),
+                seed: file.seed,
+                epoch,
+                producer: format!("twinbench {}", env!("CARGO_PKG_VERSION")),
+                bench_file: Some(twinbench_recording::BenchFile {
+                    name: options
+                        .path
+                        .file_name()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned(),
+                    text: options.text.clone(),
+                }),
+            },
+            twinbench_recording::Options::default(),
+        )
+        .map_err(Error::Recording)?;
+        let scribe = Scribe::start(&options.out, recorder)?;
+        let partitions_read = (0..partitions)
+            .map(|partition| hub.log().checkpoint(DEFAULT_GROUP, partition).unwrap_or(0))
+            .collect();
+        let mut session = Self {
+            epoch,
+            now: start,
+            started_at: start,
+            fleet,
+            network: Network::default(),
+            hub,
+            engine,
+            application,
+            store,
+            scribe,
+            series,
+            commit_every: options.commit_every,
+            uncommitted: 0,
+            partitions_read,
+            work: Work::default(),
+            file,
+        };
+        if head.is_none() {
+            session.prepare()?;
+        }
+        session.settle()?;
+        session.commit()?;
+        Ok(session)
+    }
+
+    /// First start: identities in the registry, configurations of the entities.
+    fn prepare(&mut self) -> Result<(), Error> {
+        let setting = |id: &DeviceId, cause: &dyn std::fmt::Display| {
+            Error::Setting(format!("device {id}: {cause}"))
+        };
+        let devices: Vec<(DeviceId, Option<toml::Table>)> = self
+            .file
+            .devices()
+            .into_iter()
+            .map(|(id, device)| (id, device.configuration.clone()))
+            .collect();
+        for (id, configuration) in devices {
+            let key = twinbench_hub::derive_key(self.file.seed, &id);
+            self.hub
+                .add_device(id.clone(), key.clone(), key, self.now)
+                .map_err(|cause| setting(&id, &cause))?;
+            if let Some(configuration) = configuration {
+                let name = twinbench_serverless::entity_name(&id);
+                let entity =
+                    EntityId::new(name, id.as_str()).map_err(|cause| setting(&id, &cause))?;
+                let input =
+                    serde_json::to_value(configuration).map_err(|cause| setting(&id, &cause))?;
+                self.engine
+                    .signal(&entity, "SetConfiguration", input, self.now)
+                    .map_err(|cause| setting(&id, &cause))?;
+            }
+        }
+        Ok(())
+    }
+}

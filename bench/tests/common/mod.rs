@@ -1,0 +1,29 @@
+//! What the tests of whole benches share.
+
+use std::path::{Path, PathBuf};
+
+use twinbench::{
+    file::BenchFile,
+    session::{Options, Session},
+};
+
+/// A bench of the repository.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures/benches")
+        .join(name)
+}
+
+/// A session of a bench file whose run and data are below `folder`.
+pub fn open(bench: &Path, folder: &Path, threads: usize, resume: bool) -> Session {
+    let options = Options {
+        path: bench.to_owned(),
+        text: std::fs::read_to_string(bench).unwrap(),
+        out: folder.join("out"),
+        data: folder.join("data"),
+        resume,
+        threads,
+        commit_every: 64,
+    };
+    Session::open(BenchFile::load(bench).unwrap(), &options).unwrap()
+}

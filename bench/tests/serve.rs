@@ -1,0 +1,179 @@
+//! `--serve`: the front-end layer answers, the key guards it, metrics and status tell the state.
+
+mod common;
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+struct Served {
+    child: Child,
+    address: String,
+    key: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn serve(length: &str) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let text = std::fs::read_to_string(common::fixture("journey.toml")).unwrap();
+    let text = text
+        .replace("host = \"localhost\"", "host = \"localhost\"\nport = 0")
+        .replace(
+            "../firmware/",
+            &format!("{}/../firmware/", common::fixture("").display()),
+        );
+    let bench = folder.path().join("bench.toml");
+    std::fs::write(&bench, text).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_twinbench"))
+        .args([
+            "run",
+            "bench.toml",
+            "--for",
+            length,
+            "--serve",
+            "--port",
+            "0",
+            "--format",
+            "json",
+            "--data",
+            "data",
+        ])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = lines
+        .find_map(|line| {
+            let line: Value = serde_json::from_str(&line.ok()?).ok()?;
+            line["serving"]["api"].as_str().map(str::to_owned)
+        })
+        .expect("it says where it serves");
+    // The rest of what it prints must not block it.
+    std::thread::spawn(move || lines.for_each(drop));
+    let key = std::fs::read_to_string(data.join("api-key"))
+        .unwrap()
+        .trim()
+        .to_owned();
+    Served {
+        child,
+        address,
+        key,
+        _folder: folder,
+    }
+}
+
+impl Served {
+    /// Status and body of a request.
+    fn ask(&self, method: &str, path: &str, key: Option<&str>, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let key = key
+            .map(|key| format!("x-functions-key: {key}\r\n"))
+            .unwrap_or_default();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{key}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len(),
+        )
+        .unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (
+            head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body.to_owned(),
+        )
+    }
+
+    fn get(&self, path: &str) -> (u16, Value) {
+        let (status, body) = self.ask("GET", path, Some(&self.key), "");
+        (
+            status,
+            serde_json::from_str(&body).unwrap_or(Value::String(body)),
+        )
+    }
+}
+
+#[test]
+fn the_front_end_layer_answers_and_is_guarded() {
+    let served = serve("2m");
+    assert_eq!(served.ask("GET", "/api/devices", None, "").0, 401);
+    assert_eq!(served.ask("GET", "/api/devices", Some("wrong"), "").0, 401);
+    assert_eq!(
+        served
+            .ask(
+                "GET",
+                &format!("/api/devices?code={}", served.key),
+                None,
+                ""
+            )
+            .0,
+        200
+    );
+
+    let (status, all) = served.get("/api/devices");
+    assert_eq!(status, 200);
+    assert_eq!(all.as_array().unwrap().len(), 3, "{all}");
+    let (_, some) = served.get("/api/devices?name=GREEN");
+    assert_eq!(some[0]["deviceId"], "greenhouse-01");
+    assert_eq!(some[0]["deviceName"], "Greenhouse");
+    assert!(
+        some[0]["lastTelemetry"]["temperature"].is_number(),
+        "{some}"
+    );
+
+    let (status, detail) = served.get("/api/devices/devkit-01");
+    assert_eq!(status, 200);
+    assert!(
+        !detail["telemetryHistory"].as_array().unwrap().is_empty(),
+        "{detail}"
+    );
+    let (status, id) = served.get("/api/devices/nobody");
+    assert_eq!((status, id.as_str()), (404, Some("nobody")));
+
+    let configuration = r#"{"historyRetention":"00:05:00","temperatureHighThreshold":25.0}"#;
+    assert_eq!(
+        served
+            .ask(
+                "PUT",
+                "/api/devices/greenhouse-01/configuration",
+                Some(&served.key),
+                configuration
+            )
+            .0,
+        200
+    );
+    let (_, stored) = served.get("/api/devices/greenhouse-01/configuration");
+    assert_eq!(stored["historyRetention"], "00:05:00");
+}
+
+#[test]
+fn status_and_metrics_tell_the_state() {
+    let served = serve("1m");
+    let (status, state) = served.get("/bench/status");
+    assert_eq!((status, state["bench"].as_str()), (200, Some("journey")));
+    let (status, metrics) = served.ask("GET", "/metrics", Some(&served.key), "");
+    assert_eq!(status, 200);
+    let value = |name: &str| {
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_else(|| panic!("{name} in:\n{metrics}"));
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    assert!((value("twinbench_devices") - 3.0).abs() < f64::EPSILON);
+    assert!(value("twinbench_messages_total") > 10.0);
+}
