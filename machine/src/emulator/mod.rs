@@ -459,10 +459,36 @@ impl Machine for EmulatorMachine {
 mod tests {
     use super::*;
 
+    fn empty() -> Arc<Image> {
+        let map = twinbench_emulator::MemoryMap::STM32F412XG;
+        Arc::new(Image::from_flash(&[], &map))
+    }
+
+    #[test]
+    fn a_board_that_locks_up_says_so_at_once_and_time_goes_on() {
+        let epoch = twinbench_model::Epoch::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let device = twinbench_model::DeviceId::new("broken").unwrap();
+        let options = EmulatorOptions::new(device, 7, epoch);
+        let mut machine = EmulatorMachine::az3166(empty(), options).unwrap();
+        let end = VirtualTime::from_secs(2);
+        let halt = machine.run_until(end).unwrap();
+        assert!(matches!(&halt, Halt::Lockup(_)), "{halt:?}");
+        assert!(machine.now < VirtualTime::from_millis(1));
+        assert_eq!(machine.run_until(end).unwrap(), halt);
+        assert_eq!(machine.now, end);
+        assert_eq!(machine.next_wake(), Wake::Never);
+        let mut out = Vec::new();
+        machine.drain(&mut out);
+        assert!(
+            out.iter()
+                .all(|output| matches!(output.kind, OutputKind::Note(_))),
+            "{out:?}"
+        );
+    }
+
     #[test]
     fn the_quantities_are_those_of_the_board() {
-        let image = Image::from_flash(&[], &twinbench_emulator::MemoryMap::STM32F412XG);
-        let board = Board::az3166(Arc::new(image)).unwrap();
+        let board = Board::az3166(empty()).unwrap();
         assert!(board.quantities().into_iter().eq(QUANTITIES));
     }
 }
