@@ -1,5 +1,7 @@
 //! What every store does, and what a folder can do to the one on disk.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::{
     fs::{self, OpenOptions},
     io::Write,

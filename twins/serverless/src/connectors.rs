@@ -91,8 +91,15 @@ impl Outbox {
     }
 }
 
-/// The alert that a `connector` event tells of, as (device, text); `None` for other calls.
+/// The alert that a `connector` event tells of, as (device, short text such as
+/// `32.96 > 32.00 °C`); `None` for other calls.
 pub fn alert_of(facts: &str) -> Option<(String, String)> {
     let call: Call = serde_json::from_str(facts).ok()?;
-    (call.connector == TO_DEVICE).then_some((call.device, call.text))
+    if call.connector != TO_DEVICE {
+        return None;
+    }
+    let property = |name: &str| call.properties.get(name).map(String::as_str);
+    let relation = if property("Type")?.starts_with("Low") { "<" } else { ">" };
+    let text = format!("{} {relation} {} °C", property("CurrentValue")?, property("ThresholdValue")?);
+    Some((call.device, text))
 }

@@ -1,5 +1,7 @@
 //! The application on the engine, behaviour by behaviour.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod adapter;
 mod alerts;
 mod common;

@@ -104,7 +104,7 @@ fn bodies_are_kept_as_they_are() {
 #[test]
 fn the_oldest_dead_letters_give_way() {
     let mut hub = Hub::new();
-    for _ in 0..DeadLetters::KEPT / 1000 + 1 {
+    for _ in 0..=DeadLetters::KEPT / 1000 {
         hub.send_all("kitchen", &[b"x".as_slice(); 1000]);
     }
     let letters = hub.application.dead_letters();
