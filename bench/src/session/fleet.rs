@@ -175,14 +175,17 @@ impl Fleet {
         Ok(())
     }
 
-    /// Hands a stimulus to a machine.
+    /// Hands a stimulus to a machine at `now`. A machine that waits was not visited up to there, so
+    /// it is first brought to the present, in which by its own word nothing happens.
     pub(super) fn apply(
         &mut self,
         slot: usize,
         stimulus: Stimulus,
+        now: VirtualTime,
     ) -> Result<(), twinbench_machine::Error> {
-        let result = self.slots[slot].machine.apply(stimulus);
         self.delist(slot);
+        self.slots[slot].run(now);
+        let result = self.slots[slot].machine.apply(stimulus);
         self.slots[slot].wake = self.slots[slot].machine.next_wake();
         self.enlist(slot);
         result

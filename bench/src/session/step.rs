@@ -299,7 +299,7 @@ impl Session {
 
     fn tell(&mut self, slot: usize, event: NetworkEvent) -> Result<(), Error> {
         self.fleet
-            .apply(slot, Stimulus::Network(event))
+            .apply(slot, Stimulus::Network(event), self.now)
             .map_err(|cause| Error::Machine {
                 device: self.fleet.id(slot).clone(),
                 cause,

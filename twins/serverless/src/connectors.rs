@@ -99,7 +99,15 @@ pub fn alert_of(facts: &str) -> Option<(String, String)> {
         return None;
     }
     let property = |name: &str| call.properties.get(name).map(String::as_str);
-    let relation = if property("Type")?.starts_with("Low") { "<" } else { ">" };
-    let text = format!("{} {relation} {} °C", property("CurrentValue")?, property("ThresholdValue")?);
+    let relation = if property("Type")?.starts_with("Low") {
+        "<"
+    } else {
+        ">"
+    };
+    let text = format!(
+        "{} {relation} {} °C",
+        property("CurrentValue")?,
+        property("ThresholdValue")?
+    );
     Some((call.device, text))
 }

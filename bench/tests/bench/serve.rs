@@ -1,6 +1,6 @@
 //! `--serve`: the front-end layer answers, the key guards it, metrics and status tell the state.
 
-mod common;
+use crate::common;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -76,6 +76,20 @@ fn serve(length: &str) -> Served {
 }
 
 impl Served {
+    /// Waits until the fast part of the run has come to this virtual time.
+    fn wait_for(&self, seconds: u64) {
+        for _ in 0..10_000 {
+            if self.get("/bench/status").1["virtualNanos"]
+                .as_u64()
+                .unwrap()
+                >= seconds * 1_000_000_000
+            {
+                return;
+            }
+        }
+        panic!("the run does not get to {seconds} s");
+    }
+
     /// Status and body of a request.
     fn ask(&self, method: &str, path: &str, key: Option<&str>, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
@@ -124,6 +138,7 @@ fn the_front_end_layer_answers_and_is_guarded() {
         200
     );
 
+    served.wait_for(120);
     let (status, all) = served.get("/api/devices");
     assert_eq!(status, 200);
     assert_eq!(all.as_array().unwrap().len(), 3, "{all}");
@@ -163,6 +178,7 @@ fn the_front_end_layer_answers_and_is_guarded() {
 #[test]
 fn status_and_metrics_tell_the_state() {
     let served = serve("1m");
+    served.wait_for(60);
     let (status, state) = served.get("/bench/status");
     assert_eq!((status, state["bench"].as_str()), (200, Some("journey")));
     let (status, metrics) = served.ask("GET", "/metrics", Some(&served.key), "");

@@ -1,7 +1,7 @@
 //! Kill -9 in the middle of a run, start again: the history goes on where the last committed
 //! message left it.
 
-mod common;
+use crate::common;
 
 use std::{
     io::{BufRead, BufReader},

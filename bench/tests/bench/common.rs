@@ -8,14 +8,14 @@ use twinbench::{
 };
 
 /// A bench of the repository.
-pub fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../fixtures/benches")
         .join(name)
 }
 
 /// A session of a bench file whose run and data are below `folder`.
-pub fn open(bench: &Path, folder: &Path, threads: usize, resume: bool) -> Session {
+pub(crate) fn open(bench: &Path, folder: &Path, threads: usize, resume: bool) -> Session {
     let options = Options {
         path: bench.to_owned(),
         text: std::fs::read_to_string(bench).unwrap(),

@@ -1,6 +1,6 @@
 //! Bad input: one clear message with what to do, the documented exit code, nothing stored is lost.
 
-mod common;
+use crate::common;
 
 use std::{
     fs,

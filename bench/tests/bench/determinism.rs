@@ -1,6 +1,6 @@
 //! Same bench, same seed: the same canonical event stream, at any number of threads.
 
-mod common;
+use crate::common;
 
 use twinbench_model::VirtualTime;
 use twinbench_recording::{Reader, try_first_difference};
