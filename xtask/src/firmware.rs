@@ -117,23 +117,41 @@ fn build() -> Result<(PathBuf, Compiler)> {
     let compiler = toolchain::for_target(CORTEX_M).ok_or_else(|| {
         miette!("no compiler here builds for {CORTEX_M}: run `cargo xtask setup`")
     })?;
-    let target = target()?;
+    let (source, target) = (place::root().join(SOURCE), target()?);
     let mut cargo = compiler.cargo();
-    cargo.current_dir(place::root().join(SOURCE)).args([
-        "build",
-        "--release",
-        "--target",
-        CORTEX_M,
-    ]);
-    shell::run(
-        cargo
-            .args(["--package", PACKAGE])
-            .env("CARGO_TARGET_DIR", &target),
-    )?;
+    cargo
+        .current_dir(&source)
+        .args(["build", "--release", "--target", CORTEX_M])
+        .args(["--package", PACKAGE])
+        .env("CARGO_TARGET_DIR", &target)
+        .env("CARGO_ENCODED_RUSTFLAGS", same_everywhere(&source, &target));
+    shell::run(&mut cargo)?;
     Ok((
         target.join(CORTEX_M).join("release").join(PROGRAM),
         compiler,
     ))
+}
+
+/// Flags, parted as cargo wants them, that keep this machine's folders out of the image.
+fn same_everywhere(source: &Path, target: &Path) -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    // One folder for each registry, all of them seen as one.
+    let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let mut folders: Vec<_> = registries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| (entry.path(), "/crates"))
+        .collect();
+    folders.sort();
+    folders.push((source.to_path_buf(), "/firmware"));
+    // The last that fits counts, and the target folder may be within the source's.
+    folders.push((target.to_path_buf(), "/target"));
+    let flag = |(folder, name): &(PathBuf, &str)| {
+        format!("--remap-path-prefix={}={name}", folder.display())
+    };
+    folders.iter().map(flag).collect::<Vec<_>>().join("\u{1f}")
 }
 
 fn refresh() -> Result<()> {

@@ -72,10 +72,11 @@ pub(crate) fn line(command: &Command) -> String {
 }
 
 fn quoted(part: &OsStr) -> String {
-    let text = part.to_string_lossy();
+    // Cargo parts encoded flags with a character that no terminal shows.
+    let text = part.to_string_lossy().replace('\u{1f}', " ");
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
+        text
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
