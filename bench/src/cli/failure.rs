@@ -106,7 +106,6 @@ impl From<session::Error> for Failure {
 impl From<serve::Error> for Failure {
     fn from(error: serve::Error) -> Self {
         let help = match &error {
-            serve::Error::Session(_) => None,
             serve::Error::Port { what: "MQTT", .. } => {
                 Some("set `[hub] port` in the bench file; 0 takes any free one")
             }
@@ -114,7 +113,7 @@ impl From<serve::Error> for Failure {
             serve::Error::Key(_) => {
                 Some("look for missing rights; `--data FOLDER` uses another folder")
             }
-            serve::Error::Start(_) => None,
+            serve::Error::Session(_) | serve::Error::Start(_) => None,
         };
         let failure = match error {
             serve::Error::Session(error) => return error.into(),

@@ -79,8 +79,8 @@ pub fn main() -> Exit {
         }
     };
     let result = logging::start(&cli.log, cli.format).and_then(|()| match cli.verb {
-        Verb::Run(args) => run::run(args, cli.format),
-        Verb::Serve(args) => run::run(args.serving(), cli.format),
+        Verb::Run(args) => run::run(&args, cli.format),
+        Verb::Serve(args) => run::run(&args.serving(), cli.format),
         Verb::Check(args) => check::run(&args, cli.format),
         Verb::Key(args) => key::run(&args, cli.format),
         Verb::Completions(args) => {

@@ -74,7 +74,7 @@ impl Args {
     }
 }
 
-pub(crate) fn run(args: Args, format: Format) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     let text = fs::read_to_string(&args.bench).unwrap_or_default();
     let mut file = BenchFile::load(&args.bench)?;
     if let Some(seed) = args.seed {
@@ -223,13 +223,14 @@ fn announce(server: &serve::Server, data: &Path, format: Format) {
     match format {
         Format::Human => {
             if let Some(address) = server.api {
+                eprintln!("the page:    http://{address}/#code={}", server.key);
                 eprintln!(
-                    "serving http://{address}/  (key: `twinbench key --data {}`)",
-                    data.display()
+                    "the devices: curl -H 'x-functions-key: {}' 'http://{address}/api/devices?name='",
+                    server.key
                 );
                 eprintln!(
-                    "  curl -H 'x-functions-key: {}' 'http://{address}/api/devices?name='",
-                    server.key
+                    "the key is kept in {}; `twinbench key` shows it again",
+                    data.display()
                 );
             }
             if let Some(address) = server.mqtt {

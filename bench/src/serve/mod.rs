@@ -160,7 +160,7 @@ impl Server {
     /// When the session fails.
     pub fn serve_waiting(&mut self, session: &mut Session) -> Result<(), Error> {
         while let Ok(command) = self.commands.try_recv() {
-            self.answer(session, command)?;
+            answer(session, command)?;
         }
         self.answer_sockets(session)
     }
@@ -193,24 +193,10 @@ impl Server {
                 .min(Duration::from_millis(50));
             if let Some(command) = self.next_command(wait) {
                 session.run_until(pace.now())?;
-                self.answer(session, command)?;
+                answer(session, command)?;
                 self.serve_waiting(session)?;
             }
             watch(session.stats());
-        }
-        Ok(())
-    }
-
-    fn answer(&self, session: &mut Session, command: Command) -> Result<(), Error> {
-        match command {
-            Command::FrontEnd(request, reply) => {
-                // A client that has gone needs no answer.
-                let _ = reply.send(session.front_end(&request)?);
-            }
-            Command::Status(reply) => {
-                let _ = reply.send((session.status(), session.stats()));
-            }
-            Command::Net(event) => session.socket(event),
         }
         Ok(())
     }
@@ -237,4 +223,19 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Answers a command at the session's current time.
+fn answer(session: &mut Session, command: Command) -> Result<(), Error> {
+    match command {
+        Command::FrontEnd(request, reply) => {
+            // A client that has gone needs no answer.
+            let _ = reply.send(session.front_end(&request)?);
+        }
+        Command::Status(reply) => {
+            let _ = reply.send((session.status(), session.stats()));
+        }
+        Command::Net(event) => session.socket(event),
+    }
+    Ok(())
 }

@@ -9,12 +9,13 @@ use axum::{
     Router,
     body::Bytes,
     extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 use tokio::sync::{mpsc::Sender, oneshot};
+use tower_http::cors::CorsLayer;
 use twinbench_serverless::rest;
 
 use super::{Command, key, metrics};
@@ -44,7 +45,25 @@ pub(super) fn router(commands: Sender<Command>, key: String, page: &Path) -> Rou
         .route("/", get(index))
         .route("/{file}", get(file))
         .layer(axum::extract::DefaultBodyLimit::max(LONGEST_BODY))
+        // Outermost: a browser asks before it sends the key.
+        .layer(window_origins())
         .with_state(shared)
+}
+
+/// The desktop window's page has an origin of its own, and no other page may ask from a browser.
+fn window_origins() -> CorsLayer {
+    let origins = [
+        "tauri://localhost",
+        "http://tauri.localhost",
+        "https://tauri.localhost",
+    ];
+    CorsLayer::new()
+        .allow_origin(origins.map(HeaderValue::from_static))
+        .allow_methods([Method::GET, Method::PUT, Method::POST])
+        .allow_headers([
+            header::CONTENT_TYPE,
+            HeaderName::from_static("x-functions-key"),
+        ])
 }
 
 /// Lets a request through that has the key, as Azure Functions take it: `x-functions-key` or `code=`.
@@ -124,20 +143,19 @@ fn gone() -> Response {
         .into_response()
 }
 
-async fn index(state: State<Shared>, headers: HeaderMap) -> Response {
-    serve_file(&state.page, "index.html", &headers).await
+async fn index(state: State<Shared>) -> Response {
+    serve_file(&state.page, "index.html").await
 }
 
 async fn file(
     state: State<Shared>,
     axum::extract::Path(name): axum::extract::Path<String>,
-    headers: HeaderMap,
 ) -> Response {
-    serve_file(&state.page, &name, &headers).await
+    serve_file(&state.page, &name).await
 }
 
 /// A file of the page. The route has one segment, and a name with a path in it is refused.
-async fn serve_file(page: &Path, name: &str, _headers: &HeaderMap) -> Response {
+async fn serve_file(page: &Path, name: &str) -> Response {
     let plain = name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))

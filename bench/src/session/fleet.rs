@@ -221,7 +221,7 @@ impl Slot {
             Ok(Halt::Reached) => {}
             Ok(Halt::Lockup(reason)) => self.halted = Some(reason),
             Ok(Halt::Exited(code)) => {
-                self.halted = Some(format!("the firmware ended with code {code}"))
+                self.halted = Some(format!("the firmware ended with code {code}"));
             }
             Err(cause) => self.failure = Some(cause),
         }
@@ -250,18 +250,17 @@ fn emulator(
         path: path.clone(),
         reason,
     };
-    let image = match images.get(&path) {
-        Some(image) => Arc::clone(image),
-        None => {
-            let bytes = std::fs::read(&path).map_err(|cause| refuse(cause.to_string()))?;
-            let map = BoardFile::az3166()
-                .map_err(|cause| refuse(cause.to_string()))?
-                .memory_map();
-            let image =
-                Arc::new(Image::from_elf(&bytes, &map).map_err(|cause| refuse(cause.to_string()))?);
-            images.insert(path.clone(), Arc::clone(&image));
-            image
-        }
+    let image = if let Some(image) = images.get(&path) {
+        Arc::clone(image)
+    } else {
+        let bytes = std::fs::read(&path).map_err(|cause| refuse(cause.to_string()))?;
+        let map = BoardFile::az3166()
+            .map_err(|cause| refuse(cause.to_string()))?
+            .memory_map();
+        let image =
+            Arc::new(Image::from_elf(&bytes, &map).map_err(|cause| refuse(cause.to_string()))?);
+        images.insert(path.clone(), Arc::clone(&image));
+        image
     };
     let options = EmulatorOptions {
         start,

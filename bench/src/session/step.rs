@@ -279,7 +279,7 @@ impl Session {
             };
             match output {
                 HubOutput::Send { bytes, .. } => {
-                    self.tell(slot, NetworkEvent::Received { connection, bytes })?
+                    self.tell(slot, NetworkEvent::Received { connection, bytes })?;
                 }
                 HubOutput::Close { reason, .. } => {
                     self.network.close((slot, connection));

@@ -1,5 +1,10 @@
 //! Whole benches, as a person or a CI job runs them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics and says where"
+)]
+
 mod bad_input;
 mod common;
 mod determinism;
