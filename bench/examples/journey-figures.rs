@@ -13,7 +13,7 @@ use std::{
 
 use twinbench::{
     file::BenchFile,
-    session::{Options, Session},
+    session::{COMMIT_EVERY, Options, Session},
 };
 use twinbench_model::{VirtualDuration, VirtualTime};
 

@@ -14,10 +14,16 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let shown = bench::Options::parse()
-        .connect()
+    let opened = bench::Options::parse()
+        .open()
         .map_err(|error| error.to_string());
-    match shown.and_then(|place| window::show(&place).map_err(|error| error.to_string())) {
+    let shown = opened.and_then(|(place, running)| {
+        let result = window::show(&place).map_err(|error| error.to_string());
+        // Only now: the bench runs as long as its window is open.
+        drop(running);
+        result
+    });
+    match shown {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("twinbench-desktop: {error}");

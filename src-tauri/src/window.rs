@@ -36,7 +36,10 @@ pub(crate) fn show(place: &Place) -> tauri::Result<()> {
                 .build()?;
             Ok(())
         })
-        .run(tauri::generate_context!())
+        .build(tauri::generate_context!())?
+        // `run` would end the process, and with it the bench in the middle of a step.
+        .run_return(|_, _| {});
+    Ok(())
 }
 
 /// The script that tells the page where the bench is.

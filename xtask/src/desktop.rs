@@ -20,9 +20,7 @@ pub(crate) fn check() -> Result<()> {
 mod x11 {
     use std::{
         fs,
-        io::{BufRead as _, BufReader},
         os::unix::fs::DirBuilderExt as _,
-        path::Path,
         process::{Command, Stdio},
         thread,
         time::{Duration, Instant},
@@ -70,11 +68,12 @@ mod x11 {
             .into_diagnostic()?;
         let log = scratch.path().join("log");
 
-        let bench = Bench::start(scratch.path())?;
         let display = Display::start()?;
         let mut window = Command::new(place::program("debug", "twinbench-desktop")?);
         window
-            .args(["--connect", &bench.address, "--key", &bench.key])
+            .arg(BENCH)
+            .arg("--out")
+            .arg(scratch.path().join("out"))
             .current_dir(place::root())
             .env("DISPLAY", display.name())
             .env("GDK_BACKEND", "x11")
@@ -90,7 +89,7 @@ mod x11 {
                     .open(&log)
                     .into_diagnostic()?,
             );
-        eprintln!("$ twinbench-desktop --connect {} --key …", bench.address);
+        eprintln!("$ twinbench-desktop {BENCH}");
         let mut window = Kept(
             window
                 .spawn()
@@ -138,73 +137,6 @@ mod x11 {
                 ));
             }
             thread::sleep(Duration::from_millis(200));
-        }
-    }
-
-    /// A bench that serves.
-    struct Bench {
-        address: String,
-        key: String,
-        _process: Kept,
-    }
-
-    impl Bench {
-        /// Starts the journey at real time on any free port.
-        fn start(scratch: &Path) -> Result<Self> {
-            let program = place::program("debug", "twinbench")?;
-            let data = scratch.join("data");
-            let mut command = Command::new(&program);
-            command
-                .args([
-                    "--format", "json", "run", BENCH, "--serve", "--port", "0", "--out",
-                ])
-                .arg(scratch.join("out"))
-                .arg("--data")
-                .arg(&data)
-                .current_dir(place::root());
-            eprintln!("$ {}", shell::line(&command));
-            let child = command
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .spawn()
-                .into_diagnostic()?;
-            let mut process = Kept(child);
-            let stdout = process
-                .0
-                .stdout
-                .take()
-                .ok_or_else(|| miette!("the bench has no output"))?;
-            let mut lines = BufReader::new(stdout).lines();
-            let address = lines
-                .by_ref()
-                .map_while(Result::ok)
-                .find_map(|line| Some(format!("http://{}", serving(&line)?)))
-                .ok_or_else(|| miette!("the bench ended without serving"))?;
-            // Reads on, so that the bench never waits for us to take its progress.
-            thread::spawn(move || lines.for_each(drop));
-            let key = shell::answer(Command::new(&program).args(["key", "--data"]).arg(&data))
-                .ok_or_else(|| miette!("the bench that serves has no key in {}", data.display()))?;
-            Ok(Self {
-                address,
-                key,
-                _process: process,
-            })
-        }
-    }
-
-    /// The API's address in the line that announces it.
-    fn serving(line: &str) -> Option<String> {
-        let line: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(line.get("serving")?.get("api")?.as_str()?.to_owned())
-    }
-
-    #[cfg(test)]
-    mod tests {
-        #[test]
-        fn the_address_is_read_from_its_line() {
-            let line = r#"{"serving":{"api":"127.0.0.1:4711","mqtt":null,"data":"d"}}"#;
-            assert_eq!(super::serving(line).as_deref(), Some("127.0.0.1:4711"));
-            assert_eq!(super::serving(r#"{"devices":3}"#), None);
         }
     }
 }

@@ -20,9 +20,6 @@ use crate::{
     session::{self, Session},
 };
 
-/// Messages that may share a commit while nothing waits for it.
-const COMMIT_EVERY: u64 = 4_096;
-
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   twinbench run fixtures/benches/journey.toml --for 10m
@@ -41,6 +38,9 @@ pub(crate) struct Args {
     /// The API's port on loopback; 0 takes any free one. Default: the bench file's, or 7878.
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// The plain MQTT port on loopback; 0 takes any free one. Default: the bench file's, or 1883.
+    #[arg(long, value_name = "PORT")]
+    mqtt_port: Option<u16>,
     /// How many times faster than real time to serve.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     speed: f64,
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         )
         .help("try `--speed 10`"));
     }
-    let out = new_run(&args.out, file.name.get_ref())?;
+    let out = session::new_run(&args.out, file.name.get_ref())?;
     let data = args.data.clone().unwrap_or_else(|| out.join("data"));
     let options = session::Options {
         path: args.bench.clone(),
@@ -111,11 +111,11 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         commit_every: if args.serve && args.length.is_none() {
             1
         } else {
-            COMMIT_EVERY
+            session::COMMIT_EVERY
         },
     };
     let api = args.port.unwrap_or(file.api.port);
-    let listen = (args.serve || file.hub.listen).then_some(file.hub.port);
+    let listen = (args.serve || file.hub.listen).then_some(args.mqtt_port.unwrap_or(file.hub.port));
     let mut session = Session::open(file, &options)?;
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -172,51 +172,6 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         Format::Json => println!("{}", report.json()),
     }
     Ok(exit)
-}
-
-/// A new numbered folder below `out/<bench>/`; `latest` points to it.
-fn new_run(out: &Path, bench: &str) -> Result<PathBuf, Failure> {
-    let runs = out.join(bench);
-    let failed = |path: &Path, cause: &std::io::Error| {
-        Failure::new(
-            Exit::Setup,
-            format!("{} cannot be made: {cause}", path.display()),
-        )
-        .help("look for a full disk or missing rights; `--out FOLDER` writes elsewhere")
-    };
-    fs::create_dir_all(&runs).map_err(|cause| failed(&runs, &cause))?;
-    let newest = fs::read_dir(&runs)
-        .map_err(|cause| failed(&runs, &cause))?
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok())
-        .max()
-        .unwrap_or(0);
-    for number in newest + 1.. {
-        let run = runs.join(number.to_string());
-        match fs::create_dir(&run) {
-            Ok(()) => {
-                point_latest(&runs, &number.to_string());
-                return Ok(run);
-            }
-            // Another run of the same bench took the number in between.
-            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(cause) => return Err(failed(&run, &cause)),
-        }
-    }
-    Err(Failure::new(
-        Exit::Internal,
-        "there is no number left for a run",
-    ))
-}
-
-/// A convenience only: where the system has no links, the number does.
-fn point_latest(runs: &Path, run: &str) {
-    let latest = runs.join("latest");
-    let _ = fs::remove_file(&latest);
-    #[cfg(unix)]
-    let _ = std::os::unix::fs::symlink(run, &latest);
-    #[cfg(not(unix))]
-    let _ = fs::write(&latest, run);
 }
 
 fn announce(server: &serve::Server, data: &Path, format: Format) {

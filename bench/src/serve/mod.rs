@@ -7,6 +7,7 @@ pub mod key;
 mod metrics;
 mod pace;
 mod routes;
+mod running;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -25,6 +26,7 @@ use twinbench_serverless::rest;
 
 use crate::session::{self, Session, Stats};
 pub use pace::Pace;
+pub use running::{Running, StartError, start};
 
 /// What reaches the stepping thread from outside.
 pub(crate) enum Command {

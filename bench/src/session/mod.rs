@@ -8,6 +8,7 @@ mod error;
 mod fleet;
 mod network;
 mod open;
+mod runs;
 mod scribe;
 mod series;
 mod step;
@@ -23,6 +24,7 @@ use crate::file::BenchFile;
 
 pub use data::DataFolder;
 pub use error::Error;
+pub use runs::new_run;
 pub use scribe::Kept;
 pub(crate) use scribe::file_stem;
 pub use series::{DeviceSeries, PICTURED};
@@ -31,6 +33,10 @@ use fleet::Fleet;
 use network::Network;
 use scribe::Scribe;
 use series::SeriesTap;
+
+/// Messages that may share a commit while nothing waits for it: large enough that a state which
+/// many of them change is written once, small enough to come round several times a second.
+pub const COMMIT_EVERY: u64 = 16_384;
 
 /// How a session is to run.
 #[derive(Debug, Clone)]
@@ -120,7 +126,7 @@ impl Session {
             devices: self.fleet.len() as u64,
             messages: self.work.messages,
             alerts: self.application.alerts(),
-            dead_letters: self.application.dead_letters().len() as u64,
+            dead_letters: self.application.counts().dead_letters,
             commits: self.work.commits,
             events: self.scribe.events(),
             steps: self.work.steps,

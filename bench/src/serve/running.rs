@@ -1,0 +1,104 @@
+//! A bench that runs at real time on a thread of its own, for the desktop window.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use super::{Doors, Error, Pace, open};
+use crate::{
+    file::{self, BenchFile},
+    report,
+    session::{self, Options, Session, new_run},
+};
+
+/// Why a bench did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The bench file is wrong.
+    #[error(transparent)]
+    File(#[from] file::Error),
+    /// The session cannot be opened.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// The API cannot be served.
+    #[error(transparent)]
+    Serve(#[from] Error),
+}
+
+/// A bench that runs and serves its API until it is dropped.
+pub struct Running {
+    /// Where its API is, on loopback.
+    pub address: SocketAddr,
+    /// The key that the API asks for.
+    pub key: String,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts a bench: a new run below `out`, its API on any free port of loopback.
+///
+/// # Errors
+/// When the file is wrong, the session cannot be opened or no port can be had.
+pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartError> {
+    let file = BenchFile::load(bench)?;
+    let folder = new_run(out, file.name.get_ref())?;
+    let options = Options {
+        path: bench.to_owned(),
+        text: std::fs::read_to_string(bench).unwrap_or_default(),
+        data: folder.join("data"),
+        out: folder.clone(),
+        resume: false,
+        threads: 0,
+        commit_every: 1,
+    };
+    let mut session = Session::open(file, &options)?;
+    let doors = Doors {
+        api: Some(0),
+        mqtt: None,
+        data: &options.data,
+        page,
+    };
+    let mut server = open(doors)?;
+    let Some(address) = server.api else {
+        let cause = std::io::Error::other("the API has no address");
+        return Err(Error::Start(cause).into());
+    };
+    let key = server.key.clone();
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let thread = std::thread::Builder::new()
+        .name("bench".into())
+        .spawn(move || {
+            let pace = Pace::realtime(session.now(), 1.0);
+            if let Err(cause) = server.run(&mut session, pace, &flag, |_| {}) {
+                tracing::error!(%cause, "the bench ended early");
+            }
+            if let Err(cause) = report::finish(session, &folder) {
+                tracing::error!(%cause, "the run's report is incomplete");
+            }
+        })
+        .map_err(Error::Start)?;
+    Ok(Running {
+        address,
+        key,
+        stop,
+        thread: Some(thread),
+    })
+}
+
+impl Drop for Running {
+    /// Ends the run as Ctrl-C would: committed, recording closed.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the bench has been reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
