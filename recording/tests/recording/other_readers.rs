@@ -34,7 +34,9 @@ clock/bench 0 1767225600000000000 1800000000060000000 {'value': 0}
 
 #[test]
 fn the_python_reader_agrees() {
-    let python = |arguments: &[&str]| Command::new("python3").args(arguments).output();
+    // `cargo xtask test` makes an environment with the module and names its interpreter.
+    let interpreter = std::env::var_os("TWINBENCH_PYTHON").unwrap_or_else(|| "python3".into());
+    let python = |arguments: &[&str]| Command::new(&interpreter).args(arguments).output();
     let present = python(&["-c", "import mcap"]).is_ok_and(|output| output.status.success());
     if !present {
         // Not `eprintln!`, whose text the test runner hides when a test passes.

@@ -3,6 +3,7 @@
 mod debian_targets;
 mod need;
 mod packages;
+pub(crate) mod python;
 mod system;
 
 use miette::{Result, miette};
@@ -53,13 +54,24 @@ pub(crate) fn ensure(needs: &[Need]) -> Vec<Need> {
     if missing.is_empty() {
         return missing;
     }
-    if let Err(report) = packages::install(&missing, system) {
+    // A Python that can make an environment needs no package for it.
+    let by_package: Vec<_> = missing
+        .iter()
+        .copied()
+        .filter(|need| *need != Need::McapReader || !python::can_be_made())
+        .collect();
+    if let Err(report) = packages::install(&by_package, system) {
         eprintln!("set-up: {report}");
     }
     for target in missing.iter().filter_map(|need| need.target()) {
         if let Err(report) = install_target(target, system) {
             eprintln!("set-up: {report}");
         }
+    }
+    if missing.contains(&Need::McapReader)
+        && let Err(report) = python::install()
+    {
+        eprintln!("set-up: {report}");
     }
     let left = self::missing(needs);
     if left.is_empty() {
@@ -88,6 +100,9 @@ fn show(missing: &[Need], system: System) {
 
 /// The command that brings a need, or that a person would type.
 fn how(need: Need, system: System) -> String {
+    if need == Need::McapReader {
+        return python::PLAN.to_owned();
+    }
     match (need.target(), system) {
         (Some(target), System::Debian) => {
             format!(

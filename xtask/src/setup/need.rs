@@ -1,6 +1,6 @@
 //! What the steps need besides cargo.
 
-use super::packages;
+use super::{packages, python};
 use crate::{place, shell, toolchain};
 
 /// Something that a step cannot do without.
@@ -18,17 +18,20 @@ pub(crate) enum Need {
     BoardCompiler,
     /// An MQTT client that we did not write.
     MqttClient,
+    /// A reader of recordings that we did not write.
+    McapReader,
 }
 
 impl Need {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::WasmTarget,
         Self::CortexMTarget,
         Self::WebView,
         Self::Display,
         Self::BoardCompiler,
         Self::MqttClient,
+        Self::McapReader,
     ];
 
     /// Its name.
@@ -40,6 +43,7 @@ impl Need {
             Self::Display => "Xvfb",
             Self::BoardCompiler => "arm-none-eabi-gcc",
             Self::MqttClient => "mosquitto_pub",
+            Self::McapReader => "Python module mcap",
         }
     }
 
@@ -52,6 +56,7 @@ impl Need {
             Self::Display => "the test that opens the window without a screen",
             Self::BoardCompiler => "the emulator's tests with firmware written in C",
             Self::MqttClient => "the hub's tests with a foreign MQTT client",
+            Self::McapReader => "the recordings' test with a foreign reader",
         }
     }
 
@@ -83,6 +88,7 @@ impl Need {
             Self::WebView | Self::Display => true,
             Self::BoardCompiler => place::on_path("arm-none-eabi-gcc").is_some(),
             Self::MqttClient => place::on_path("mosquitto_pub").is_some(),
+            Self::McapReader => python::is_there(),
         }
     }
 }

@@ -30,6 +30,10 @@ const fn packages(need: Need, system: System) -> &'static [&'static str] {
         (Need::MqttClient, System::Debian) => &["mosquitto-clients"],
         (Need::MqttClient, System::Fedora | System::Arch | System::Mac) => &["mosquitto"],
         (Need::MqttClient, System::Windows) => &["EclipseFoundation.Mosquitto"],
+        (Need::McapReader, System::Debian) => &["python3-venv"],
+        (Need::McapReader, System::Fedora) => &["python3"],
+        (Need::McapReader, System::Arch | System::Mac) => &["python"],
+        (Need::McapReader, System::Windows) => &["Python.Python.3.13"],
         _ => &[],
     }
 }

@@ -11,7 +11,11 @@ use std::process::Command;
 use clap::ValueEnum;
 use miette::Result;
 
-use crate::{demo, desktop, firmware, page, setup::Need, shell};
+use crate::{
+    demo, desktop, firmware, page,
+    setup::{self, Need},
+    shell,
+};
 
 const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
@@ -77,7 +81,12 @@ impl Step {
             Self::Page => &[Need::WasmTarget],
             Self::Firmware => &[Need::CortexMTarget],
             Self::Clippy | Self::Docs | Self::Build | Self::Doctests => &[Need::WebView],
-            Self::Tests => &[Need::WebView, Need::BoardCompiler, Need::MqttClient],
+            Self::Tests => &[
+                Need::WebView,
+                Need::BoardCompiler,
+                Need::MqttClient,
+                Need::McapReader,
+            ],
             Self::Desktop => &[Need::WasmTarget, Need::WebView, Need::Display],
         }
     }
@@ -127,7 +136,11 @@ fn tests() -> Result<()> {
     } else {
         &["--lib", "--bins", "--tests", "--examples"]
     };
-    let rest = shell::run(shell::cargo(base).args(kinds).args(WORKSPACE));
+    let mut cargo = shell::cargo(base);
+    if let Some(python) = setup::python::program() {
+        cargo.env("TWINBENCH_PYTHON", python);
+    }
+    let rest = shell::run(cargo.args(kinds).args(WORKSPACE));
     shell::run(shell::cargo(base).args(kinds).args(["--package", "xtask"]))?;
     rest
 }

@@ -1,0 +1,69 @@
+//! The Python environment of the tests: readers of other people, in the target folder, so that
+//! nothing of the system's Python changes.
+
+use std::{path::PathBuf, process::Command};
+
+use miette::{Result, miette};
+
+use crate::{place, shell};
+
+/// What is installed into it, exactly this version: a test must not change by itself.
+const MODULES: [&str; 1] = ["mcap==1.6.0"];
+
+/// What happens to get it.
+pub(super) const PLAN: &str = "a virtual environment in the target folder with PyPI's mcap";
+
+/// The environment's interpreter; it need not exist.
+pub(crate) fn program() -> Option<PathBuf> {
+    let folder = place::target().ok()?.join("python");
+    Some(if cfg!(windows) {
+        folder.join("Scripts").join("python.exe")
+    } else {
+        folder.join("bin").join("python")
+    })
+}
+
+/// Whether the environment is there with everything in it.
+pub(super) fn is_there() -> bool {
+    program().is_some_and(|program| imports(Command::new(program), "mcap"))
+}
+
+/// Whether the system's Python can make an environment by itself.
+pub(super) fn can_be_made() -> bool {
+    imports(Command::new(interpreter()), "venv, ensurepip")
+}
+
+/// Makes the environment.
+///
+/// # Errors
+/// When there is no Python, or the module cannot be had.
+pub(super) fn install() -> Result<()> {
+    let program = program()
+        .ok_or_else(|| miette!("there is no target folder to put a Python environment into"))?;
+    let folder = program.parent().and_then(std::path::Path::parent);
+    let folder = folder.ok_or_else(|| miette!("{} has no folder", program.display()))?;
+    shell::run(
+        Command::new(interpreter())
+            .args(["-m", "venv", "--clear"])
+            .arg(folder),
+    )?;
+    let mut pip = Command::new(&program);
+    shell::run(
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
+        .args(MODULES),
+    )
+}
+
+const fn interpreter() -> &'static str {
+    if cfg!(windows) { "python" } else { "python3" }
+}
+
+fn imports(mut python: Command, modules: &str) -> bool {
+    shell::answer(python.args(["-c", &format!("import {modules}")])).is_some()
+}
