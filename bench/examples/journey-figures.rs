@@ -44,7 +44,7 @@ fn figures(journey: &Path, folder: &Path) -> Result<()> {
         BenchFile::load(journey)?,
         journey,
         &folder.join("journey"),
-        4_096,
+        COMMIT_EVERY,
     )?;
     while session.stats().messages == 0 {
         session.step(session.next_step(VirtualTime::MAX))?;
@@ -91,7 +91,7 @@ fn figures(journey: &Path, folder: &Path) -> Result<()> {
         BenchFile::parse(&path, &fleet)?,
         &path,
         &folder.join("fleet"),
-        4_096,
+        COMMIT_EVERY,
     )?;
     // Past the retention of ten minutes, so that every history has its full length.
     session.run_until(VirtualTime::from_secs(650))?;

@@ -110,6 +110,7 @@ impl Session {
     fn machine_output(&mut self, slot: usize, output: Output) -> Result<(), Error> {
         let source = self.fleet.id(slot).shared();
         let now = output.time;
+        let _span = tracing::debug_span!("device", device = %source, at = %now).entered();
         let event = match output.kind {
             OutputKind::Uart { port, bytes } => {
                 // The console is what a person reads; other ports say which they are.
@@ -223,6 +224,14 @@ impl Session {
                 let Some(last) = batch.last() else { break };
                 *read = last.sequence_number + 1;
                 for event in &batch {
+                    let _span = tracing::debug_span!(
+                        "message",
+                        device = %event.device,
+                        partition,
+                        sequence = event.sequence_number,
+                    )
+                    .entered();
+                    tracing::debug!(at = %event.enqueued, bytes = event.message.body.len(), "taken by the hub");
                     self.series.message(event);
                 }
                 self.work.messages += batch.len() as u64;
@@ -261,6 +270,7 @@ impl Session {
         };
         records.push(head.record());
         self.store.commit(records).map_err(Error::store)?;
+        tracing::trace!(at = %self.now, records = records.len(), "committed");
         records.clear();
         self.work.commits += 1;
         self.uncommitted = 0;

@@ -13,6 +13,7 @@ use serde_json::Value;
 struct Served {
     child: Child,
     address: String,
+    mqtt: String,
     key: String,
     _folder: tempfile::TempDir,
 }
@@ -55,10 +56,14 @@ fn serve(length: &str) -> Served {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = lines
+    let (address, mqtt) = lines
         .find_map(|line| {
             let line: Value = serde_json::from_str(&line.ok()?).ok()?;
-            line["serving"]["api"].as_str().map(str::to_owned)
+            let serving = &line["serving"];
+            Some((
+                serving["api"].as_str()?.to_owned(),
+                serving["mqtt"].as_str()?.to_owned(),
+            ))
         })
         .expect("it says where it serves");
     // The rest of what it prints must not block it.
@@ -70,6 +75,7 @@ fn serve(length: &str) -> Served {
     Served {
         child,
         address,
+        mqtt,
         key,
         _folder: folder,
     }
@@ -192,4 +198,42 @@ fn status_and_metrics_tell_the_state() {
     };
     assert!((value("twinbench_devices") - 3.0).abs() < f64::EPSILON);
     assert!(value("twinbench_messages_total") > 10.0);
+}
+
+#[test]
+fn a_real_mqtt_client_reaches_the_hub_and_its_reading_the_entity() {
+    use rumqttc::{Client, Event, Incoming, MqttOptions, QoS};
+    use twinbench_hub::{derive_key, sas::device_token};
+
+    let served = serve("1m");
+    served.wait_for(60);
+    let device = twinbench_model::DeviceId::new("greenhouse-01").unwrap();
+    let (host, port) = served.mqtt.split_once(':').unwrap();
+    let mut options = MqttOptions::new(device.as_str(), host, port.parse().unwrap());
+    // 2099-12-31: the token is judged by the bench's clock.
+    let token = device_token("localhost", &device, &derive_key(7, &device), 4_102_358_400);
+    options.set_credentials(format!("localhost/{device}/?api-version=2021-04-12"), token);
+    options.set_clean_session(false);
+    let (client, mut connection) = Client::new(options, 10);
+    let topic = format!("devices/{device}/messages/events/$.ct=application%2Fjson&$.ce=utf-8");
+    client
+        .publish(
+            topic,
+            QoS::AtLeastOnce,
+            false,
+            r#"{"temperature":77.5,"humidity":10.0}"#,
+        )
+        .unwrap();
+    let acknowledged = connection
+        .iter()
+        .take(20)
+        .any(|event| matches!(event.unwrap(), Event::Incoming(Incoming::PubAck(_))));
+    assert!(acknowledged, "the hub acknowledges");
+
+    let (_, detail) = served.get("/api/devices/greenhouse-01");
+    let history = detail["telemetryHistory"].as_array().unwrap();
+    assert!(
+        history.iter().any(|it| it["temperature"] == 77.5),
+        "{detail}"
+    );
 }
