@@ -15,7 +15,7 @@ struct Served {
     address: String,
     mqtt: String,
     key: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Served {
@@ -77,7 +77,7 @@ fn serve(length: &str) -> Served {
         address,
         mqtt,
         key,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -200,13 +200,11 @@ fn status_and_metrics_tell_the_state() {
     assert!(value("twinbench_messages_total") > 10.0);
 }
 
-#[test]
-fn a_real_mqtt_client_reaches_the_hub_and_its_reading_the_entity() {
+/// Publishes a reading of `greenhouse-01` over real MQTT and waits for its PUBACK.
+fn publish(served: &Served, body: &str) {
     use rumqttc::{Client, Event, Incoming, MqttOptions, QoS};
     use twinbench_hub::{derive_key, sas::device_token};
 
-    let served = serve("1m");
-    served.wait_for(60);
     let device = twinbench_model::DeviceId::new("greenhouse-01").unwrap();
     let (host, port) = served.mqtt.split_once(':').unwrap();
     let mut options = MqttOptions::new(device.as_str(), host, port.parse().unwrap());
@@ -217,23 +215,42 @@ fn a_real_mqtt_client_reaches_the_hub_and_its_reading_the_entity() {
     let (client, mut connection) = Client::new(options, 10);
     let topic = format!("devices/{device}/messages/events/$.ct=application%2Fjson&$.ce=utf-8");
     client
-        .publish(
-            topic,
-            QoS::AtLeastOnce,
-            false,
-            r#"{"temperature":77.5,"humidity":10.0}"#,
-        )
+        .publish(topic, QoS::AtLeastOnce, false, body)
         .unwrap();
     let acknowledged = connection
         .iter()
         .take(20)
         .any(|event| matches!(event.unwrap(), Event::Incoming(Incoming::PubAck(_))));
     assert!(acknowledged, "the hub acknowledges");
+}
 
+#[test]
+fn a_real_mqtt_client_reaches_the_hub_and_its_reading_the_entity() {
+    let served = serve("1m");
+    served.wait_for(60);
+    publish(&served, r#"{"temperature":77.5,"humidity":10.0}"#);
     let (_, detail) = served.get("/api/devices/greenhouse-01");
     let history = detail["telemetryHistory"].as_array().unwrap();
     assert!(
         history.iter().any(|it| it["temperature"] == 77.5),
         "{detail}"
+    );
+}
+
+#[test]
+fn what_the_hub_acknowledged_is_there_after_kill_9() {
+    let mut served = serve("1m");
+    served.wait_for(60);
+    publish(&served, r#"{"temperature":66.25,"humidity":10.0}"#);
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+
+    let folder = served.folder.path();
+    let session = common::open(&folder.join("bench.toml"), folder, 1, true);
+    let entities = session.entities().to_string();
+    assert!(
+        entities.contains(r#"{"temperature":66.25,"humidity":10.0}"#)
+            || entities.contains(r#"{"humidity":10.0,"temperature":66.25}"#),
+        "{entities}"
     );
 }
