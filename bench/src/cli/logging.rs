@@ -1,5 +1,7 @@
 //! `--log`: structured logs on stderr.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, Format};
@@ -12,6 +14,8 @@ pub(crate) fn start(filter: &str, format: Format) -> Result<(), Failure> {
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours are for a terminal; a file or a pipe gets plain lines.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match format {
         Format::Human => builder.init(),

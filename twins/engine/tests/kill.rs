@@ -1,5 +1,7 @@
 //! Kill -9 in the middle of commits: what was acknowledged is there, and no half of a commit.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
@@ -9,18 +11,13 @@ use std::{
 use twinbench_engine::store::{FjallStore, Store};
 use twinbench_model::{Record, Table};
 
-/// Present in the folder that the parent made: the child does nothing elsewhere.
-const MARK: &str = "made-by-the-parent";
+/// Set for the process that is to be killed; it commits into this folder.
+const FOLDER: &str = "TWINBENCH_TEST_COMMITS_INTO";
 
-/// Not a test of its own: the process that is killed. It commits numbers, each in two tables, and
-/// prints each one after its commit.
-#[test]
-#[ignore = "is started, and killed, by everything_acknowledged_survives"]
-fn child() {
-    if !Path::new(MARK).exists() {
-        return;
-    }
-    let mut store = FjallStore::open("data").unwrap();
+/// The process that is killed: commits numbers, each in two tables, and prints each one after its
+/// commit.
+fn commit_until_killed(folder: &Path) {
+    let mut store = FjallStore::open(folder).unwrap();
     let from = store.load(Table::Engine).unwrap().len() as u64;
     for number in from..from + 1_000_000 {
         let key = number.to_be_bytes();
@@ -35,15 +32,19 @@ fn child() {
     }
 }
 
+/// Starts itself as the process that is killed, which only the variable tells apart.
 #[test]
 fn everything_acknowledged_survives() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return commit_until_killed(Path::new(&folder));
+    }
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(MARK), "").unwrap();
+    let data = folder.path().join("data");
     let mut known = 0;
     for round in 1..=4u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--ignored", "--nocapture"])
-            .current_dir(folder.path())
+            .args(["--exact", "everything_acknowledged_survives", "--nocapture"])
+            .env(FOLDER, &data)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -65,7 +66,7 @@ fn everything_acknowledged_survives() {
         child.wait().unwrap();
         let last = acknowledged.expect("the child commits");
 
-        let mut store = FjallStore::open(folder.path().join("data")).unwrap();
+        let mut store = FjallStore::open(&data).unwrap();
         let engine = store.load(Table::Engine).unwrap();
         let serverless = store.load(Table::Serverless).unwrap();
         assert!(
