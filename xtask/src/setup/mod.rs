@@ -2,6 +2,7 @@
 
 mod debian_targets;
 mod need;
+pub(crate) mod node;
 mod packages;
 pub(crate) mod python;
 mod system;
@@ -54,11 +55,15 @@ pub(crate) fn ensure(needs: &[Need]) -> Vec<Need> {
     if missing.is_empty() {
         return missing;
     }
-    // A Python that can make an environment needs no package for it.
+    // A Python that can make an environment, and an npm, need no package.
     let by_package: Vec<_> = missing
         .iter()
         .copied()
-        .filter(|need| *need != Need::McapReader || !python::can_be_made())
+        .filter(|need| match need {
+            Need::PythonClients => !python::can_be_made(),
+            Need::NodeClients => !node::can_be_made(),
+            _ => true,
+        })
         .collect();
     if let Err(report) = packages::install(&by_package, system) {
         eprintln!("set-up: {report}");
@@ -68,10 +73,15 @@ pub(crate) fn ensure(needs: &[Need]) -> Vec<Need> {
             eprintln!("set-up: {report}");
         }
     }
-    if missing.contains(&Need::McapReader)
-        && let Err(report) = python::install()
-    {
-        eprintln!("set-up: {report}");
+    for (need, install) in [
+        (Need::PythonClients, python::install as fn() -> Result<()>),
+        (Need::NodeClients, node::install),
+    ] {
+        if missing.contains(&need)
+            && let Err(report) = install()
+        {
+            eprintln!("set-up: {report}");
+        }
     }
     let left = self::missing(needs);
     if left.is_empty() {
@@ -100,8 +110,10 @@ fn show(missing: &[Need], system: System) {
 
 /// The command that brings a need, or that a person would type.
 fn how(need: Need, system: System) -> String {
-    if need == Need::McapReader {
-        return python::PLAN.to_owned();
+    match need {
+        Need::PythonClients => return python::PLAN.to_owned(),
+        Need::NodeClients => return node::PLAN.to_owned(),
+        _ => {}
     }
     match (need.target(), system) {
         (Some(target), System::Debian) => {

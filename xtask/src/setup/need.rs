@@ -1,6 +1,6 @@
 //! What the steps need besides cargo.
 
-use super::{packages, python};
+use super::{node, packages, python};
 use crate::{place, shell, toolchain};
 
 /// Something that a step cannot do without.
@@ -18,20 +18,32 @@ pub(crate) enum Need {
     BoardCompiler,
     /// An MQTT client that we did not write.
     MqttClient,
-    /// A reader of recordings that we did not write.
-    McapReader,
+    /// An MQTT broker that we did not write.
+    MqttBroker,
+    /// Clients and readers in Python that we did not write.
+    PythonClients,
+    /// Clients in JavaScript that we did not write.
+    NodeClients,
+    /// Another emulator of the same core.
+    Qemu,
+    /// A debugger for the boards' core.
+    Debugger,
 }
 
 impl Need {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::WasmTarget,
         Self::CortexMTarget,
         Self::WebView,
         Self::Display,
         Self::BoardCompiler,
         Self::MqttClient,
-        Self::McapReader,
+        Self::MqttBroker,
+        Self::PythonClients,
+        Self::NodeClients,
+        Self::Qemu,
+        Self::Debugger,
     ];
 
     /// Its name.
@@ -43,7 +55,11 @@ impl Need {
             Self::Display => "Xvfb",
             Self::BoardCompiler => "arm-none-eabi-gcc",
             Self::MqttClient => "mosquitto_pub",
-            Self::McapReader => "Python module mcap",
+            Self::MqttBroker => "mosquitto",
+            Self::PythonClients => "Python with the modules of xtask/clients/requirements.txt",
+            Self::NodeClients => "Node.js with the modules of xtask/clients/package.json",
+            Self::Qemu => "qemu-system-arm",
+            Self::Debugger => "gdb-multiarch",
         }
     }
 
@@ -56,7 +72,11 @@ impl Need {
             Self::Display => "the test that opens the window without a screen",
             Self::BoardCompiler => "the emulator's tests with firmware written in C",
             Self::MqttClient => "the hub's tests with a foreign MQTT client",
-            Self::McapReader => "the recordings' test with a foreign reader",
+            Self::MqttBroker => "the bridge's tests, and figures beside a broker's",
+            Self::PythonClients => "the tests with SDKs and readers that others wrote",
+            Self::NodeClients => "the hub's tests with the JavaScript SDKs",
+            Self::Qemu => "the emulator's tests beside another emulator",
+            Self::Debugger => "the tests of the GDB server with a real debugger",
         }
     }
 
@@ -88,7 +108,17 @@ impl Need {
             Self::WebView | Self::Display => true,
             Self::BoardCompiler => place::on_path("arm-none-eabi-gcc").is_some(),
             Self::MqttClient => place::on_path("mosquitto_pub").is_some(),
-            Self::McapReader => python::is_there(),
+            Self::MqttBroker => {
+                place::on_path("mosquitto").is_some()
+                    || std::path::Path::new("/usr/sbin/mosquitto").exists()
+            }
+            Self::PythonClients => python::is_there(),
+            Self::NodeClients => node::is_there(),
+            Self::Qemu => place::on_path("qemu-system-arm").is_some(),
+            Self::Debugger => {
+                place::on_path("gdb-multiarch").is_some()
+                    || place::on_path("arm-none-eabi-gdb").is_some()
+            }
         }
     }
 }

@@ -1,17 +1,22 @@
-//! The Python environment of the tests: readers of other people, in the target folder, so that
+//! The Python environment of the tests: clients and readers of other people, in the target folder, so that
 //! nothing of the system's Python changes.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use miette::{Result, miette};
+use miette::{IntoDiagnostic, Result, miette};
 
 use crate::{place, shell};
 
-/// What is installed into it, exactly this version: a test must not change by itself.
-const MODULES: [&str; 1] = ["mcap==1.6.0"];
+/// What is installed into it.
+const MODULES: &str = include_str!("../../clients/requirements.txt");
 
 /// What happens to get it.
-pub(super) const PLAN: &str = "a virtual environment in the target folder with PyPI's mcap";
+pub(super) const PLAN: &str =
+    "a virtual environment in the target folder with the modules of xtask/clients/requirements.txt";
 
 /// The environment's interpreter; it need not exist.
 pub(crate) fn program() -> Option<PathBuf> {
@@ -25,7 +30,14 @@ pub(crate) fn program() -> Option<PathBuf> {
 
 /// Whether the environment is there with everything in it.
 pub(super) fn is_there() -> bool {
-    program().is_some_and(|program| imports(Command::new(program), "mcap"))
+    program()
+        .and_then(|program| fs::read_to_string(stamp(&program)?).ok())
+        .is_some_and(|installed| installed == MODULES)
+}
+
+/// The list of what was installed, written when all of it was.
+fn stamp(program: &Path) -> Option<PathBuf> {
+    Some(program.parent()?.parent()?.join("installed.txt"))
 }
 
 /// Whether the system's Python can make an environment by itself.
@@ -40,7 +52,7 @@ pub(super) fn can_be_made() -> bool {
 pub(super) fn install() -> Result<()> {
     let program = program()
         .ok_or_else(|| miette!("there is no target folder to put a Python environment into"))?;
-    let folder = program.parent().and_then(std::path::Path::parent);
+    let folder = program.parent().and_then(Path::parent);
     let folder = folder.ok_or_else(|| miette!("{} has no folder", program.display()))?;
     shell::run(
         Command::new(interpreter())
@@ -56,8 +68,10 @@ pub(super) fn install() -> Result<()> {
             "--quiet",
             "--disable-pip-version-check",
         ])
-        .args(MODULES),
-    )
+        .arg("--requirement")
+        .arg(place::root().join("xtask/clients/requirements.txt")),
+    )?;
+    fs::write(folder.join("installed.txt"), MODULES).into_diagnostic()
 }
 
 const fn interpreter() -> &'static str {

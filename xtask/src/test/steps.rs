@@ -85,7 +85,11 @@ impl Step {
                 Need::WebView,
                 Need::BoardCompiler,
                 Need::MqttClient,
-                Need::McapReader,
+                Need::MqttBroker,
+                Need::PythonClients,
+                Need::NodeClients,
+                Need::Qemu,
+                Need::Debugger,
             ],
             Self::Desktop => &[Need::WasmTarget, Need::WebView, Need::Display],
         }
@@ -139,6 +143,9 @@ fn tests() -> Result<()> {
     let mut cargo = shell::cargo(base);
     if let Some(python) = setup::python::program() {
         cargo.env("TWINBENCH_PYTHON", python);
+    }
+    if let Some(modules) = setup::node::modules() {
+        cargo.env("TWINBENCH_NODE_MODULES", modules);
     }
     let rest = shell::run(cargo.args(kinds).args(WORKSPACE));
     shell::run(shell::cargo(base).args(kinds).args(["--package", "xtask"]))?;
