@@ -11,22 +11,33 @@ use twinbench_model::VirtualTime;
 use crate::{Failure, Json, message::Message, orchestration::HistoryEvent};
 
 /// Where an orchestration stands; names and numbers are those of the Durable Task protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Status {
     /// It waits or works.
     Running = 0,
     /// It ended with an output.
     Completed = 1,
+    /// Its execution ended and the next has begun.
+    ContinuedAsNew = 2,
     /// It ended with a failure.
     Failed = 3,
+    /// It ended because it was cancelled.
+    Canceled = 4,
+    /// It was ended from outside.
+    Terminated = 5,
     /// It was started and has not had its first turn.
     Pending = 6,
+    /// It was told to wait and takes nothing in.
+    Suspended = 7,
 }
 
 impl Status {
     /// Whether nothing more will happen.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed)
+        matches!(
+            self,
+            Self::Completed | Self::Failed | Self::Canceled | Self::Terminated
+        )
     }
 }
 

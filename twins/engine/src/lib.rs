@@ -22,6 +22,7 @@ mod builder;
 mod engine;
 mod entity;
 mod failure;
+pub mod history;
 mod instance;
 mod journal;
 mod json;
@@ -33,6 +34,7 @@ mod slot;
 pub mod store;
 mod timers;
 mod turn;
+pub mod work;
 
 pub use activity::{ActivityContext, WorkItem};
 pub use builder::Builder;
