@@ -15,11 +15,14 @@
 //! | [`mqtt`] | MQTT 3.1.1 sessions: CONNECT rules, topics, filters, property bags |
 //! | [`log`] | the event log in partitions, consumers' checkpoints, retention |
 //! | [`net`] | the edge: a TCP listener on loopback (feature `net`) |
+//! | [`handle`] | closures on a hub that runs in somebody else's loop (feature `net`) |
 //!
 //! It runs no user logic, keeps no time of its own and never shows a key or a signature.
 
 mod auth;
 mod connection;
+#[cfg(feature = "net")]
+pub mod handle;
 mod hub;
 mod journal;
 mod key;
