@@ -14,6 +14,7 @@
 //! | [`sas`] | shared access signatures: made, parsed, checked |
 //! | [`mqtt`] | MQTT 3.1.1 sessions: CONNECT rules, topics, filters, property bags |
 //! | [`log`] | the event log in partitions, consumers' checkpoints, retention |
+//! | [`query`] | the query languages of twins, jobs and message routes |
 //! | [`net`] | the edge: a TCP listener on loopback (feature `net`) |
 //! | [`handle`] | closures on a hub that runs in somebody else's loop (feature `net`) |
 //!
@@ -32,6 +33,7 @@ pub mod mqtt;
 pub mod net;
 mod options;
 mod output;
+pub mod query;
 mod redact;
 pub mod registry;
 pub mod sas;
