@@ -1,81 +1,106 @@
 //! Activities: work outside of the deterministic part, done at least once.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use twinbench_model::VirtualTime;
 
-use crate::{Failure, Json};
-
-/// One activity to be done: its result goes to [`Engine::complete`](crate::Engine::complete).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkItem {
-    /// Its place in the order in which work was made.
-    pub number: u64,
-    /// The orchestration that waits for it.
-    pub instance: String,
-    /// Which execution of that orchestration; results for another are dropped.
-    pub execution: u64,
-    /// Which of its tasks.
-    pub task: u32,
-    /// The activity.
-    pub name: String,
-    /// Its input.
-    pub input: Json,
-}
+use crate::{Failure, Json, functions::Performing, history::Tags, work::ActivityWork};
 
 /// What an activity knows beside its input.
-#[derive(Debug)]
-pub struct ActivityContext<'a> {
-    pub(crate) item: &'a WorkItem,
-    pub(crate) now: VirtualTime,
+#[derive(Debug, Clone)]
+pub struct ActivityContext {
+    instance: Arc<str>,
+    execution: Arc<str>,
+    task: i32,
+    name: String,
+    version: Option<String>,
+    tags: Tags,
+    now: VirtualTime,
 }
 
-impl ActivityContext<'_> {
+impl ActivityContext {
+    pub(crate) fn of(work: &ActivityWork, now: VirtualTime) -> Self {
+        Self {
+            instance: Arc::clone(&work.instance),
+            execution: Arc::clone(&work.execution),
+            task: work.task,
+            name: work.name.clone(),
+            version: work.version.clone(),
+            tags: work.tags.clone(),
+            now,
+        }
+    }
+
     /// The orchestration that waits for it.
     pub fn instance(&self) -> &str {
-        &self.item.instance
+        &self.instance
     }
 
     /// The activity's name.
     pub fn name(&self) -> &str {
-        &self.item.name
+        &self.name
     }
 
-    /// The current virtual time.
-    pub fn now(&self) -> VirtualTime {
+    /// The activity's version.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Its tags.
+    pub const fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    /// The virtual time at which it was begun.
+    pub const fn now(&self) -> VirtualTime {
         self.now
     }
 
     /// A name for this piece of work that is the same each time it is done over: instance,
     /// execution and task.
     pub fn idempotency_key(&self) -> String {
-        let WorkItem {
-            instance,
-            execution,
-            task,
-            ..
-        } = self.item;
-        format!("{instance}:{execution}:{task}")
+        format!("{}:{}:{}", self.instance, self.execution, self.task)
     }
 }
 
-type Function = dyn Fn(&ActivityContext<'_>, &Json) -> Result<Json, Failure> + Send + Sync;
+type Within = dyn Fn(&ActivityContext, &Json) -> Result<Json, Failure> + Send + Sync;
+type After = dyn Fn(ActivityContext, Json) -> Performing + Send + Sync;
 
 /// Where an activity is done.
+#[derive(Clone)]
 pub(crate) enum Activity {
     /// By a function, within [`Engine::run`](crate::Engine::run).
-    Here(Box<Function>),
+    Within(Arc<Within>),
+    /// By an `async` function, after the commit.
+    After(Arc<After>),
     /// By whoever asks for work.
     Elsewhere,
 }
 
 impl Activity {
-    pub(crate) fn function<I: DeserializeOwned, O: Serialize>(
-        function: impl Fn(&ActivityContext<'_>, I) -> Result<O, Failure> + Send + Sync + 'static,
+    pub(crate) fn within<I: DeserializeOwned, O: Serialize>(
+        function: impl Fn(&ActivityContext, I) -> Result<O, Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self::Here(Box::new(move |cx, input| {
+        Self::Within(Arc::new(move |cx, input| {
             Json::of(&function(cx, input.read()?)?)
+        }))
+    }
+
+    pub(crate) fn after<I, O, R>(
+        function: impl Fn(ActivityContext, I) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        I: DeserializeOwned,
+        O: Serialize,
+        R: Future<Output = Result<O, Failure>> + Send + 'static,
+    {
+        Self::After(Arc::new(move |cx, input| match input.read::<I>() {
+            Ok(input) => {
+                let performing = function(cx, input);
+                Box::pin(async move { Json::of(&performing.await?) })
+            }
+            Err(failure) => Box::pin(std::future::ready(Err(failure))),
         }))
     }
 }
@@ -83,7 +108,8 @@ impl Activity {
 impl fmt::Debug for Activity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Here(_) => "Here",
+            Self::Within(_) => "Within",
+            Self::After(_) => "After",
             Self::Elsewhere => "Elsewhere",
         })
     }

@@ -1,10 +1,12 @@
 //! Entities: typed state, one operation at a time.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use twinbench_model::{EntityId, Epoch, VirtualTime};
 
-use crate::{Failure, Json, message::Body, turn::new_instance_id};
+use crate::{Failure, Json, guid::new_guid, work::EntityAction};
 
 /// The state of an entity and what its operations do to it.
 ///
@@ -19,7 +21,7 @@ pub trait Entity: Serialize + DeserializeOwned + Default + Clone + Send + Sync +
     const ALWAYS_SERIALISES: bool = false;
 
     /// Performs an operation. `self` is the default for an entity that does not exist; any
-    /// operation that succeeds brings it into being.
+    /// operation that succeeds brings it into being. The output goes to the caller, if there is one.
     ///
     /// # Errors
     /// An operation may fail; one that is not known fails with [`Failure::unknown_operation`].
@@ -38,17 +40,11 @@ pub struct EntityContext<'a> {
     pub(crate) id: &'a EntityId,
     pub(crate) now: VirtualTime,
     pub(crate) epoch: Epoch,
-    pub(crate) outgoing: &'a mut Vec<Outgoing>,
-    pub(crate) serial: &'a mut u64,
+    pub(crate) outgoing: &'a mut Vec<EntityAction>,
+    /// What makes the ids of this operation's orchestrations unlike all others.
+    pub(crate) seed: &'a mut u64,
     pub(crate) exists: bool,
     pub(crate) deleted: bool,
-}
-
-/// A message that an operation sent, to be delivered when the operation succeeded.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) due: VirtualTime,
-    pub(crate) body: Body,
 }
 
 impl EntityContext<'_> {
@@ -74,7 +70,13 @@ impl EntityContext<'_> {
 
     /// Signals an entity: one way, delivered after this batch.
     pub fn signal(&mut self, to: &EntityId, operation: &str, input: impl Into<Json>) {
-        self.signal_at(to, operation, input, self.now);
+        self.outgoing.push(EntityAction::Signal {
+            target: to.clone(),
+            operation: operation.to_owned(),
+            input: Some(input.into()),
+            scheduled: None,
+            trace: None,
+        });
     }
 
     /// Signals an entity at a later time.
@@ -85,27 +87,28 @@ impl EntityContext<'_> {
         input: impl Into<Json>,
         due: VirtualTime,
     ) {
-        let body = Body::Signal {
-            to: to.clone(),
-            operation: operation.into(),
-            input: input.into(),
-        };
-        self.outgoing.push(Outgoing { due, body });
+        self.outgoing.push(EntityAction::Signal {
+            target: to.clone(),
+            operation: operation.to_owned(),
+            input: Some(input.into()),
+            scheduled: Some(due),
+            trace: None,
+        });
     }
 
     /// Starts an orchestration and gives its instance id.
     pub fn start(&mut self, name: &str, input: impl Into<Json>) -> String {
-        let instance = new_instance_id(&self.id.to_string(), self.serial);
-        let body = Body::Start {
-            instance: instance.clone(),
+        *self.seed += 1;
+        let instance: Arc<str> = new_guid(&self.id.to_string(), *self.seed);
+        self.outgoing.push(EntityAction::StartOrchestration {
+            instance: Some(Arc::clone(&instance)),
             name: name.to_owned(),
-            input: input.into(),
-        };
-        self.outgoing.push(Outgoing {
-            due: self.now,
-            body,
+            version: None,
+            input: Some(input.into()),
+            scheduled: None,
+            trace: None,
         });
-        instance
+        instance.to_string()
     }
 
     /// Deletes the entity when this operation succeeds. The next one begins from the default.

@@ -1,14 +1,19 @@
 //! Orchestrations as the engine keeps them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 use twinbench_model::VirtualTime;
 
-use crate::{Failure, Json, message::Message, orchestration::HistoryEvent};
+use crate::{
+    Failure, Json,
+    history::{EventKind, ExecutionStarted, HistoryEvent, Parent, Tags, Trace},
+    message::{Body, Message},
+    work::Token,
+};
 
 /// Where an orchestration stands; names and numbers are those of the Durable Task protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +37,18 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Running,
+        Self::Completed,
+        Self::ContinuedAsNew,
+        Self::Failed,
+        Self::Canceled,
+        Self::Terminated,
+        Self::Pending,
+        Self::Suspended,
+    ];
+
     /// Whether nothing more will happen.
     pub const fn is_final(self) -> bool {
         matches!(
@@ -39,26 +56,83 @@ impl Status {
             Self::Completed | Self::Failed | Self::Canceled | Self::Terminated
         )
     }
+
+    /// Its name, as the Durable Functions HTTP API writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Completed => "Completed",
+            Self::ContinuedAsNew => "ContinuedAsNew",
+            Self::Failed => "Failed",
+            Self::Canceled => "Canceled",
+            Self::Terminated => "Terminated",
+            Self::Pending => "Pending",
+            Self::Suspended => "Suspended",
+        }
+    }
 }
 
 /// What is stored of an orchestration beside its history.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Head {
     pub(crate) name: String,
+    pub(crate) version: Option<String>,
     pub(crate) status: Status,
-    pub(crate) execution: u64,
+    pub(crate) execution: Arc<str>,
     pub(crate) created: VirtualTime,
     pub(crate) updated: VirtualTime,
-    pub(crate) input: Json,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) completed: Option<VirtualTime>,
+    pub(crate) scheduled_start: Option<VirtualTime>,
+    pub(crate) input: Option<Json>,
     pub(crate) output: Option<Json>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<Failure>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) custom_status: Option<Json>,
-    /// Activities that have not ended, each with its number among all work.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) work: BTreeMap<u32, u64>,
+    pub(crate) parent: Option<Parent>,
+    pub(crate) trace: Option<Trace>,
+    pub(crate) tags: Tags,
+    /// First rows of the records that hold the history.
+    pub(crate) chunks: Vec<u32>,
+}
+
+impl Head {
+    pub(crate) fn of(started: &ExecutionStarted, now: VirtualTime) -> Self {
+        Self {
+            name: started.name.clone(),
+            version: started.version.clone(),
+            status: Status::Pending,
+            execution: Arc::clone(&started.execution),
+            created: now,
+            updated: now,
+            completed: None,
+            scheduled_start: started.scheduled_start,
+            input: started.input.clone(),
+            output: None,
+            failure: None,
+            custom_status: None,
+            parent: started.parent.clone(),
+            trace: started.trace.clone(),
+            tags: started.tags.clone(),
+            chunks: Vec::new(),
+        }
+    }
+}
+
+/// Something that an orchestration waits for, by the number of the action that asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Open {
+    Activity,
+    SubOrchestration(Arc<str>),
+    Timer { due: VirtualTime, number: u64 },
+}
+
+/// A turn that is out at a worker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TurnOut {
+    pub(crate) token: Token,
+    /// How many messages of the inbox it was given.
+    pub(crate) delivered: usize,
+    /// The time of the turn.
+    pub(crate) at: VirtualTime,
 }
 
 /// An orchestration: its state and everything it has been through.
@@ -66,14 +140,18 @@ pub(crate) struct Head {
 pub struct Instance {
     pub(crate) id: Arc<str>,
     pub(crate) head: Head,
-    pub(crate) history: Vec<HistoryEvent>,
-    /// Timers that have not fired.
-    pub(crate) timers: BTreeSet<u32>,
+    pub(crate) history: Arc<Vec<HistoryEvent>>,
+    pub(crate) open: BTreeMap<i32, Open>,
     pub(crate) inbox: VecDeque<Message>,
-    /// Rows of the history that the last drained records hold, and how many of them still say
-    /// the same.
+    pub(crate) out: Option<TurnOut>,
+    /// Whether it stands among the ready ones, or its work is on offer.
+    pub(crate) ready: bool,
+    /// Whether it may hold messages without a row.
+    pub(crate) touched: bool,
+    /// How often a worker was lost with one of its turns.
+    pub(crate) losses: u32,
+    /// Rows of the history that the store holds as they are.
     pub(crate) stored_rows: usize,
-    pub(crate) same_rows: usize,
 }
 
 impl Instance {
@@ -81,12 +159,73 @@ impl Instance {
         Self {
             id,
             head,
-            history: Vec::new(),
-            timers: BTreeSet::new(),
+            history: Arc::default(),
+            open: BTreeMap::new(),
             inbox: VecDeque::new(),
+            out: None,
+            ready: false,
+            touched: false,
+            losses: 0,
             stored_rows: 0,
-            same_rows: 0,
         }
+    }
+
+    /// Whether a message still means something to it. What it answers is not waited for any more.
+    pub(crate) fn accept(&mut self, body: &Body) -> bool {
+        if self.head.status.is_final() {
+            return false;
+        }
+        match body {
+            Body::Start { started, .. } => started.execution == self.head.execution,
+            Body::Notice { execution, kind } => {
+                if execution
+                    .as_ref()
+                    .is_some_and(|execution| *execution != self.head.execution)
+                {
+                    return false;
+                }
+                match kind {
+                    EventKind::TaskCompleted { task, .. }
+                    | EventKind::TaskFailed { task, .. }
+                    | EventKind::SubOrchestrationCompleted { task, .. }
+                    | EventKind::SubOrchestrationFailed { task, .. } => {
+                        self.open.remove(task).is_some()
+                    }
+                    EventKind::TimerFired { timer, .. } => self.open.remove(timer).is_some(),
+                    _ => true,
+                }
+            }
+            Body::Operation(_)
+            | Body::Lock { .. }
+            | Body::Unlock { .. }
+            | Body::Terminate { .. }
+            | Body::Rewind(_) => false,
+        }
+    }
+
+    /// Whether there is something for its orchestrator to do.
+    pub(crate) fn has_work(&self) -> bool {
+        if self.out.is_some() || self.inbox.is_empty() || self.head.status.is_final() {
+            return false;
+        }
+        self.head.status != Status::Suspended
+            || self.inbox.iter().any(|message| {
+                matches!(
+                    message.body,
+                    Body::Notice {
+                        kind: EventKind::ExecutionResumed { .. },
+                        ..
+                    }
+                )
+            })
+    }
+
+    /// Its sub-orchestrations, those of finished executions excepted.
+    pub(crate) fn children(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.history.iter().filter_map(|event| match &event.kind {
+            EventKind::SubOrchestrationCreated { instance, .. } => Some(instance),
+            _ => None,
+        })
     }
 
     /// Its id.
@@ -94,9 +233,19 @@ impl Instance {
         &self.id
     }
 
+    /// Its current execution.
+    pub fn execution(&self) -> &str {
+        &self.head.execution
+    }
+
     /// The orchestration that it is an instance of.
     pub fn name(&self) -> &str {
         &self.head.name
+    }
+
+    /// Its version.
+    pub fn version(&self) -> Option<&str> {
+        self.head.version.as_deref()
     }
 
     /// Where it stands.
@@ -114,9 +263,19 @@ impl Instance {
         self.head.updated
     }
 
+    /// When it ended.
+    pub fn completed(&self) -> Option<VirtualTime> {
+        self.head.completed
+    }
+
+    /// When it was to begin, if later than it was asked for.
+    pub fn scheduled_start(&self) -> Option<VirtualTime> {
+        self.head.scheduled_start
+    }
+
     /// What it was started with; after a continue-as-new, what it went on with.
-    pub fn input(&self) -> &Json {
-        &self.head.input
+    pub fn input(&self) -> Option<&Json> {
+        self.head.input.as_ref()
     }
 
     /// What it ended with.
@@ -134,8 +293,23 @@ impl Instance {
         self.head.custom_status.as_ref()
     }
 
+    /// Who waits for it.
+    pub fn parent(&self) -> Option<&Parent> {
+        self.head.parent.as_ref()
+    }
+
+    /// The trace that it belongs to.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.head.trace.as_ref()
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &Tags {
+        &self.head.tags
+    }
+
     /// Everything it has been through since it was started or went on as new.
-    pub fn history(&self) -> &[HistoryEvent] {
+    pub fn history(&self) -> &Arc<Vec<HistoryEvent>> {
         &self.history
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use twinbench_model::{Event, Room, VirtualTime};
+use twinbench_model::{EntityId, Event, Room, VirtualTime};
 
 use crate::{Failure, Json};
 
@@ -15,6 +15,7 @@ const LONGEST: usize = 1024;
 #[serde(untagged)]
 pub(crate) enum Shown<'a> {
     Whole(&'a Json),
+    Nothing(()),
     Long { bytes: usize },
 }
 
@@ -27,6 +28,29 @@ impl<'a> From<&'a Json> for Shown<'a> {
     }
 }
 
+impl<'a> From<Option<&'a Json>> for Shown<'a> {
+    fn from(json: Option<&'a Json>) -> Self {
+        json.map_or(Self::Nothing(()), Self::from)
+    }
+}
+
+/// A failure in an event: its type and its message.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Told<'a> {
+    error_type: &'a str,
+    error_message: &'a str,
+}
+
+impl<'a> From<&'a Failure> for Told<'a> {
+    fn from(failure: &'a Failure) -> Self {
+        Self {
+            error_type: &failure.error_type,
+            error_message: &failure.error_message,
+        }
+    }
+}
+
 /// Facts of an `entity` event: one operation.
 #[derive(Debug, Serialize)]
 pub(crate) struct Done<'a> {
@@ -34,7 +58,7 @@ pub(crate) struct Done<'a> {
     pub(crate) input: Shown<'a>,
     pub(crate) result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<&'a Failure>,
+    pub(crate) error: Option<Told<'a>>,
 }
 
 /// Facts of a `workflow` event.
@@ -50,24 +74,24 @@ pub(crate) enum Workflow<'a> {
         input: Shown<'a>,
     },
     ActivityScheduled {
-        task: u32,
+        task: i32,
         name: &'a str,
         input: Shown<'a>,
     },
     ActivityCompleted {
-        task: u32,
+        task: i32,
         result: Shown<'a>,
     },
     ActivityFailed {
-        task: u32,
-        error: &'a Failure,
+        task: i32,
+        error: Told<'a>,
     },
     TimerCreated {
-        timer: u32,
+        timer: i32,
         fire_at: VirtualTime,
     },
     TimerFired {
-        timer: u32,
+        timer: i32,
     },
     SignalSent {
         to: &'a str,
@@ -76,6 +100,48 @@ pub(crate) enum Workflow<'a> {
     EventRaised {
         name: &'a str,
     },
+    EventSent {
+        to: &'a str,
+        name: &'a str,
+    },
+    SubOrchestrationCreated {
+        task: i32,
+        name: &'a str,
+        instance: &'a str,
+    },
+    SubOrchestrationCompleted {
+        task: i32,
+        result: Shown<'a>,
+    },
+    SubOrchestrationFailed {
+        task: i32,
+        error: Told<'a>,
+    },
+    EntityCalled {
+        to: &'a str,
+        operation: &'a str,
+    },
+    EntityAnswered {
+        result: Shown<'a>,
+    },
+    EntityFailed {
+        error: Told<'a>,
+    },
+    LocksRequested {
+        entities: &'a [EntityId],
+    },
+    LocksGranted,
+    LockReleased {
+        entity: &'a EntityId,
+    },
+    Suspended,
+    Resumed,
+    Rewound {
+        reason: Option<&'a str>,
+    },
+    Terminated {
+        reason: Shown<'a>,
+    },
     ContinuedAsNew {
         input: Shown<'a>,
     },
@@ -83,18 +149,23 @@ pub(crate) enum Workflow<'a> {
         output: Shown<'a>,
     },
     Failed {
-        error: &'a Failure,
+        error: Told<'a>,
     },
 }
 
 /// Writes events in the engine's order.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
+    /// Whether anybody reads them.
+    pub(crate) on: bool,
     pub(crate) events: Vec<Event>,
 }
 
 impl Journal {
     pub(crate) fn operation(&mut self, now: VirtualTime, source: &Arc<str>, facts: &Done<'_>) {
+        if !self.on {
+            return;
+        }
         self.events.push(Event::json(
             now,
             Room::Entities,
@@ -105,6 +176,9 @@ impl Journal {
     }
 
     pub(crate) fn workflow(&mut self, now: VirtualTime, source: &Arc<str>, facts: &Workflow<'_>) {
+        if !self.on {
+            return;
+        }
         self.events.push(Event::json(
             now,
             Room::Workflows,

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use twinbench_engine::{
-    Builder, Engine, Failure, HistoryEvent, Instance, Json, OrchestrationContext, RetryPolicy,
-    StartError, Status,
-    orchestration::{Either, Fact, all, either},
+    Builder, CompleteError, Engine, EventKind, Failure, HistoryEvent, Instance, InstanceError,
+    Json, OrchestrationContext, RetryPolicy, StartError, Status,
+    orchestration::{Either, all, either},
+    work::{ActivityWork, Work},
 };
 use twinbench_model::{VirtualDuration, VirtualTime};
 
@@ -31,6 +32,13 @@ fn instance(engine: &Engine) -> &Instance {
     engine.instance("i").unwrap()
 }
 
+fn take(engine: &mut Engine) -> Option<ActivityWork> {
+    match engine.take_work(&mut |_, _, _| true, NOW)? {
+        Work::Activity(work) => Some(work),
+        other => panic!("not an activity: {other:?}"),
+    }
+}
+
 fn output(engine: &Engine) -> &str {
     instance(engine).output().expect("it is completed").as_str()
 }
@@ -38,7 +46,7 @@ fn output(engine: &Engine) -> &str {
 /// The history's types, in short.
 fn history(engine: &Engine) -> Vec<String> {
     let short = |event: &HistoryEvent| {
-        let text = serde_json::to_value(&event.fact).unwrap();
+        let text = serde_json::to_value(&event.kind).unwrap();
         match text {
             Value::String(name) => name,
             Value::Object(map) => map.keys().next().unwrap().clone(),
@@ -177,18 +185,20 @@ fn external_events_are_kept_until_somebody_waits() {
         .unwrap();
     engine.run(NOW);
     for n in [1, 2] {
-        engine.raise_event("i", "APPROVAL", json!(n), NOW).unwrap();
+        engine
+            .raise_event("i", "APPROVAL", Some(json!(n).into()), NOW)
+            .unwrap();
     }
     engine.run(NOW);
     engine.run(NOW + secs(1));
     assert_eq!(output(&engine), "[1,2]");
     assert_eq!(
-        engine.raise_event("i", "Approval", json!(3), NOW),
-        Err(StartError::Ended("i".into()))
+        engine.raise_event("i", "Approval", Some(json!(3).into()), NOW),
+        Err(InstanceError::Ended("i".into()))
     );
     assert_eq!(
-        engine.raise_event("j", "Approval", json!(3), NOW),
-        Err(StartError::UnknownInstance("j".into()))
+        engine.raise_event("j", "Approval", Some(json!(3).into()), NOW),
+        Err(InstanceError::Unknown("j".into()))
     );
 }
 
@@ -209,7 +219,7 @@ fn a_wait_that_was_given_up_swallows_nothing() {
     engine.run(NOW);
     engine.run(NOW + secs(10));
     engine
-        .raise_event("i", "Go", json!(5), NOW + secs(11))
+        .raise_event("i", "Go", Some(json!(5).into()), NOW + secs(11))
         .unwrap();
     engine.run(NOW + secs(11));
     assert_eq!(output(&engine), "[-1,5]");
@@ -259,11 +269,13 @@ fn continue_as_new_keeps_the_id_and_the_events() {
     engine.start("Sum", Some("i"), json!(0), NOW).unwrap();
     engine.run(NOW);
     for n in [1, 2, 3, 0] {
-        engine.raise_event("i", "Add", json!(n), NOW).unwrap();
+        engine
+            .raise_event("i", "Add", Some(json!(n).into()), NOW)
+            .unwrap();
     }
     engine.run(NOW);
     assert_eq!(output(&engine), "6");
-    assert_eq!(instance(&engine).input().as_str(), "6");
+    assert_eq!(instance(&engine).input().unwrap().as_str(), "6");
     let started = history(&engine)
         .iter()
         .filter(|it| *it == "ExecutionStarted")
@@ -293,7 +305,9 @@ fn change(first: impl Fn(Builder) -> Builder, second: impl Fn(Builder) -> Builde
     )
     .build();
     engine.restore(rows).unwrap();
-    engine.raise_event("i", "Go", json!(null), NOW).unwrap();
+    engine
+        .raise_event("i", "Go", Some(json!(null).into()), NOW)
+        .unwrap();
     engine.run(NOW);
     assert_eq!(instance(&engine).status(), Status::Failed);
     instance(&engine).failure().unwrap().clone()
@@ -360,15 +374,17 @@ fn ids_are_checked_and_used_once_at_a_time() {
     );
     engine.start("Wait", Some("i"), json!(1), NOW).unwrap();
     let again = engine.start("Wait", Some("i"), json!(2), NOW);
-    assert_eq!(again, Err(StartError::Running("i".into())));
+    assert_eq!(again, Err(StartError::Exists("i".into())));
     engine.run(NOW);
-    engine.raise_event("i", "Go", json!("done"), NOW).unwrap();
+    engine
+        .raise_event("i", "Go", Some(json!("done").into()), NOW)
+        .unwrap();
     engine.run(NOW);
     assert_eq!(output(&engine), r#""done""#);
     engine.start("Wait", Some("i"), json!(3), NOW).unwrap();
     engine.run(NOW);
     assert_eq!(instance(&engine).status(), Status::Running);
-    assert_eq!(instance(&engine).input().as_str(), "3");
+    assert_eq!(instance(&engine).input().unwrap().as_str(), "3");
 }
 
 #[test]
@@ -384,21 +400,39 @@ fn work_for_elsewhere_is_given_out_after_its_cause_was_drained() {
         .build();
     engine.start("Remote", Some("i"), json!(4), NOW).unwrap();
     engine.run(NOW);
-    assert!(engine.take_work(10).is_empty(), "nothing is committed yet");
+    assert_eq!(take(&mut engine), None, "nothing is committed yet");
     engine.drain_records(&mut Vec::new());
-    let item = engine.take_work(10).pop().unwrap();
-    assert_eq!((item.name.as_str(), item.input.as_str()), ("Far", "4"));
-    assert!(engine.take_work(10).is_empty());
-    engine.return_work(item.clone());
-    assert_eq!(engine.take_work(10), std::slice::from_ref(&item));
-    engine.complete(&item, Ok(json!(8).into()), NOW);
-    engine.complete(&item, Ok(json!(9).into()), NOW);
+    let item = take(&mut engine).unwrap();
+    let input = item.input.as_ref().unwrap();
+    assert_eq!((item.name.as_str(), input.as_str()), ("Far", "4"));
+    assert_eq!(take(&mut engine), None);
+    assert!(engine.abandon(item.token, None, NOW));
+    let again = take(&mut engine).unwrap();
+    let token = again.token;
+    assert_eq!(
+        ActivityWork {
+            token: item.token,
+            ..again
+        },
+        item
+    );
+    let result = |n| Ok(Some(json!(n).into()));
+    assert_eq!(
+        engine.complete_activity(item.token, result(7), NOW),
+        Err(CompleteError::UnknownToken),
+        "its worker gave it up"
+    );
+    engine.complete_activity(token, result(8), NOW).unwrap();
+    assert_eq!(
+        engine.complete_activity(token, result(9), NOW),
+        Err(CompleteError::UnknownToken)
+    );
     engine.run(NOW);
     assert_eq!(output(&engine), "8");
     let completed = instance(&engine)
         .history()
         .iter()
-        .filter(|it| matches!(it.fact, Fact::TaskCompleted { .. }));
+        .filter(|it| matches!(it.kind, EventKind::TaskCompleted { .. }));
     assert_eq!(completed.count(), 1, "the second result is dropped");
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use twinbench_engine::{
     Engine, Entity, EntityContext, Failure, Json, OrchestrationContext, Status,
     store::{MemoryStore, Store},
+    work::{ActivityWork, Work},
 };
 use twinbench_model::{EntityId, Record, Table, VirtualDuration, VirtualTime};
 
@@ -62,7 +63,7 @@ async fn slow(cx: OrchestrationContext, input: i64) -> Result<i64, Failure> {
     let input: i64 = cx.activity("Double", &input).await?;
     cx.timer(VirtualDuration::from_secs(2)).await?;
     let input: i64 = cx.activity("Far", &input).await?;
-    cx.signal(&log("all"), "Write", json!(input));
+    cx.signal(&log("all"), "Write", json!(input))?;
     Ok(input)
 }
 
@@ -107,6 +108,13 @@ fn seen(engine: &Engine) -> Value {
     json!({"entities": entities, "instances": instances, "next": engine.next_timer()})
 }
 
+fn take(engine: &mut Engine) -> Option<ActivityWork> {
+    match engine.take_work(&mut |_, _, _| true, engine.now())? {
+        Work::Activity(work) => Some(work),
+        other => panic!("not an activity: {other:?}"),
+    }
+}
+
 #[test]
 fn what_was_committed_goes_on() {
     let mut store = MemoryStore::new();
@@ -121,13 +129,18 @@ fn what_was_committed_goes_on() {
     assert_eq!(again.next_timer(), Some(VirtualTime::from_secs(3)));
     again.run(VirtualTime::from_secs(3));
     commit(&mut again, &mut store);
-    let item = again.take_work(1).pop().unwrap();
-    assert_eq!(item.input.as_str(), "8");
+    let item = take(&mut again).unwrap();
+    assert_eq!(item.input.as_ref().unwrap().as_str(), "8");
 
     // The worker is lost together with the bench: the work is given out again.
     let mut again = restart(&mut store);
-    assert_eq!(again.take_work(10), std::slice::from_ref(&item));
-    again.complete(&item, Ok(json!(9).into()), VirtualTime::from_secs(4));
+    let given = take(&mut again).unwrap();
+    let (token, now) = (given.token, VirtualTime::from_secs(4));
+    assert_ne!(token, item.token, "what the lost worker says is refused");
+    assert_eq!((given.task, &given.input), (item.task, &item.input));
+    assert_eq!(take(&mut again), None);
+    let result = Ok(Some(json!(9).into()));
+    again.complete_activity(token, result, now).unwrap();
     // Crashed before the result had its turn, but after its commit.
     commit(&mut again, &mut store);
     let mut again = restart(&mut store);
@@ -175,10 +188,11 @@ fn a_changed_entity_is_one_record_a_drain() {
 #[test]
 fn rows_of_another_version_are_refused_by_name() {
     for (key, value, word) in [
-        (b"e@log@a".as_slice(), b"\x02{}".as_slice(), "version 2"),
-        (b"e@log@a", b"\x01{}", "missing field"),
-        (b"elog", b"\x01{}", "entity id"),
-        (b"s", b"12", "8 bytes"),
+        (b"e@log@a".as_slice(), b"\x03{}".as_slice(), "version 3"),
+        (b"e@log@a", b"\x02", "Hit the end"),
+        (b"elog", b"\x02", "entity id"),
+        (b"s\0", b"12", "8 bytes"),
+        (b"s\x09", b"12345678", "no such partition"),
         (b"x", b"", "none of the engine's"),
     ] {
         let rows = [(key.to_vec(), value.to_vec())];
@@ -230,9 +244,10 @@ fn apply(engine: &mut Engine, now: &mut VirtualTime, step: &Step) {
             *now = until;
         }
         Step::Work => {
-            for item in engine.take_work(1) {
-                let input: i64 = item.input.read().unwrap();
-                engine.complete(&item, Ok(json!(input + 1).into()), *now);
+            if let Some(item) = take(engine) {
+                let input: i64 = item.input.unwrap().read().unwrap();
+                let result = Ok(Some(json!(input + 1).into()));
+                engine.complete_activity(item.token, result, *now).unwrap();
             }
         }
         Step::Commit { .. } => {}

@@ -32,7 +32,7 @@ pub(crate) async fn send_notification(
 
 /// `SendMessageToDevice`: the message that the hub would take for the device.
 pub(crate) fn message_to_device(
-    cx: &ActivityContext<'_>,
+    cx: &ActivityContext,
     epoch: Epoch,
     notification: &NotificationData,
 ) -> Call {
@@ -55,7 +55,7 @@ pub(crate) fn message_to_device(
 }
 
 /// `SendMessageToTwilio`: the SMS.
-pub(crate) fn message_to_twilio(cx: &ActivityContext<'_>, notification: &NotificationData) -> Call {
+pub(crate) fn message_to_twilio(cx: &ActivityContext, notification: &NotificationData) -> Call {
     Call {
         to: notification.notification_number.clone().unwrap_or_default(),
         text: text(notification),
@@ -63,7 +63,7 @@ pub(crate) fn message_to_twilio(cx: &ActivityContext<'_>, notification: &Notific
     }
 }
 
-fn call(cx: &ActivityContext<'_>, notification: &NotificationData) -> Call {
+fn call(cx: &ActivityContext, notification: &NotificationData) -> Call {
     Call {
         key: cx.idempotency_key(),
         time: cx.now(),

@@ -6,17 +6,21 @@
 //! [`OrchestrationContext`]. Where it does not do what its history says, it fails and names the
 //! first action that differs.
 
+mod calls;
 mod context;
-mod history;
 mod join;
 mod replay;
 mod retry;
+mod section;
+mod state;
 mod tasks;
 
+pub use calls::Calls;
 pub use context::OrchestrationContext;
-pub use history::{Fact, HistoryEvent};
 pub use join::{Either, all, either};
 pub use retry::RetryPolicy;
+pub use section::CriticalSection;
 pub use tasks::Task;
 
-pub(crate) use replay::{Action, Orchestrator, Outcome, Replayed, replay};
+pub(crate) use context::FIRE_AND_FORGET;
+pub(crate) use replay::{Orchestrator, replay};

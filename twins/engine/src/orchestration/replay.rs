@@ -1,153 +1,33 @@
 //! Runs an orchestrator against its history.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use twinbench_model::{EntityId, Epoch, VirtualTime};
+use twinbench_model::Epoch;
 
-use super::{Fact, HistoryEvent, OrchestrationContext};
-use crate::{Failure, Json};
+use super::{
+    OrchestrationContext,
+    state::{Shared, State},
+};
+use crate::{
+    Failure, Json, Status,
+    history::{EventKind, HistoryEvent},
+    slot::panicked,
+    work::{Action, OrchestratorResult},
+};
 
 type Running = Pin<Box<dyn Future<Output = Result<Json, Failure>> + Send>>;
 
 /// A registered orchestrator function.
-pub(crate) type Orchestrator = dyn Fn(OrchestrationContext, Json) -> Running + Send;
+pub(crate) type Orchestrator = dyn Fn(OrchestrationContext, Json) -> Running + Send + Sync;
 
-/// What an orchestrator asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
-    Activity {
-        name: String,
-        input: Json,
-    },
-    Timer {
-        fire_at: VirtualTime,
-    },
-    Signal {
-        to: EntityId,
-        operation: String,
-        input: Json,
-    },
-}
-
-/// How a turn ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Waiting,
-    Completed(Json),
-    Failed(Failure),
-    ContinuedAsNew {
-        input: Json,
-        events: Vec<(String, Json)>,
-    },
-}
-
-/// What a turn brought.
-#[derive(Debug)]
-pub(crate) struct Replayed {
-    /// New actions with their numbers, in the order in which they were asked for.
-    pub(crate) actions: Vec<(u32, Action)>,
-    pub(crate) custom_status: Option<Json>,
-    pub(crate) outcome: Outcome,
-}
-
-/// The state that an orchestrator's futures share with the replay.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) now: VirtualTime,
-    pub(super) replaying: bool,
-    pub(super) custom_status: Option<Json>,
-    pub(super) continue_as_new: Option<Json>,
-    pub(super) guids: u64,
-    /// Asked for, and not yet met in the history.
-    asked: VecDeque<(u32, Action)>,
-    next_action: u32,
-    pub(super) results: BTreeMap<u32, Result<Json, Failure>>,
-    /// External events by name in lower case, that nobody waited for yet.
-    buffered: BTreeMap<String, VecDeque<(String, Json)>>,
-    waiting: BTreeMap<String, VecDeque<u32>>,
-    next_ticket: u32,
-    pub(super) delivered: BTreeMap<u32, Json>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Shared(Mutex<State>);
-
-impl Shared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    pub(super) fn ask(&mut self, action: Action) -> u32 {
-        let id = self.next_action;
-        self.next_action += 1;
-        self.asked.push_back((id, action));
-        id
-    }
-
-    /// A task that failed before it could be asked for.
-    pub(super) fn already_failed(&mut self, failure: Failure) -> u32 {
-        let id = self.next_action;
-        self.next_action += 1;
-        self.results.insert(id, Err(failure));
-        id
-    }
-
-    pub(super) fn wait_for_event(&mut self, name: &str) -> u32 {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        let name = name.to_lowercase();
-        if let Some((_, input)) = self.buffered.get_mut(&name).and_then(VecDeque::pop_front) {
-            self.delivered.insert(ticket, input);
-        } else {
-            self.waiting.entry(name).or_default().push_back(ticket);
-        }
-        ticket
-    }
-
-    fn raise(&mut self, name: &str, input: &Json) {
-        let key = name.to_lowercase();
-        if let Some(ticket) = self.waiting.get_mut(&key).and_then(VecDeque::pop_front) {
-            self.delivered.insert(ticket, input.clone());
-        } else {
-            self.buffered
-                .entry(key)
-                .or_default()
-                .push_back((name.to_owned(), input.clone()));
-        }
-    }
-
-    /// A wait was dropped: an event that it had been given goes back to the front.
-    pub(super) fn give_up(&mut self, name: &str, ticket: u32) {
-        let key = name.to_lowercase();
-        if let Some(waiting) = self.waiting.get_mut(&key) {
-            waiting.retain(|it| *it != ticket);
-        }
-        if let Some(input) = self.delivered.remove(&ticket) {
-            self.buffered
-                .entry(key)
-                .or_default()
-                .push_front((name.to_owned(), input));
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Activity { name, .. } => write!(f, "activity {name:?}"),
-            Self::Timer { fire_at } => write!(f, "a timer at {fire_at}"),
-            Self::Signal { to, operation, .. } => write!(f, "signal {operation:?} to {to}"),
-        }
-    }
-}
+/// The number of the actions that end an execution.
+const LAST: i32 = -1;
 
 /// Runs an orchestrator through `past`, which it has been through before, and `new`.
 pub(crate) fn replay(
@@ -156,143 +36,378 @@ pub(crate) fn replay(
     epoch: Epoch,
     past: &[HistoryEvent],
     new: &[HistoryEvent],
-) -> Replayed {
-    let shared = Arc::new(Shared::default());
-    let mut running: Option<Running> = None;
-    let mut result = None;
-    for (index, HistoryEvent { timestamp, fact }) in past.iter().chain(new).enumerate() {
-        let mut state = shared.lock();
-        state.replaying = index < past.len();
-        match fact {
-            Fact::OrchestratorStarted => {
-                state.now = *timestamp;
-                continue;
+) -> OrchestratorResult {
+    let replay = Replay {
+        shared: Arc::new(Shared::default()),
+        orchestrator,
+        instance,
+        epoch,
+        running: None,
+        ended: None,
+        suspended: false,
+        held_back: Vec::new(),
+        rewound: past
+            .iter()
+            .chain(new)
+            .any(|event| matches!(event.kind, EventKind::ExecutionRewound(_))),
+    };
+    replay.through(past, new)
+}
+
+struct Replay<'a> {
+    shared: Arc<Shared>,
+    orchestrator: &'a Orchestrator,
+    instance: &'a Arc<str>,
+    epoch: Epoch,
+    running: Option<Running>,
+    ended: Option<Result<Json, Failure>>,
+    suspended: bool,
+    /// What came while it was suspended.
+    held_back: Vec<&'a HistoryEvent>,
+    /// What failed was taken out of the history, so it need not hold all that was asked for.
+    rewound: bool,
+}
+
+impl<'a> Replay<'a> {
+    fn through(mut self, past: &'a [HistoryEvent], new: &'a [HistoryEvent]) -> OrchestratorResult {
+        for (index, event) in past.iter().chain(new).enumerate() {
+            self.shared.lock().replaying = index < past.len();
+            if let Err(failure) = self.take(event) {
+                return self.end(Some(Err(failure)));
             }
-            Fact::ExecutionStarted { input, .. } => {
-                drop(state);
-                let context =
-                    OrchestrationContext::new(Arc::clone(&shared), Arc::clone(instance), epoch);
-                running = Some(orchestrator(context, input.clone()));
-            }
-            Fact::TaskScheduled { .. } | Fact::TimerCreated { .. } | Fact::EventSent { .. } => {
-                if let Err(difference) = same(state.asked.pop_front(), fact) {
-                    return Replayed::failed(difference);
-                }
-                continue;
-            }
-            Fact::OrchestratorCompleted => {
-                if let Some((id, action)) = state.asked.front() {
-                    return Replayed::failed(difference(
-                        *id,
-                        "nothing",
-                        &format!("asked for {action}"),
-                    ));
-                }
-                continue;
-            }
-            Fact::TaskCompleted { id, result } => {
-                state.results.insert(*id, Ok(result.clone()));
-                drop(state);
-            }
-            Fact::TaskFailed { id, failure } => {
-                state.results.insert(*id, Err(failure.clone()));
-                drop(state);
-            }
-            Fact::TimerFired { id } => {
-                state.results.insert(*id, Ok(Json::null()));
-                drop(state);
-            }
-            Fact::EventRaised { name, input } => {
-                state.raise(name, input);
-                drop(state);
-            }
-            Fact::ContinueAsNew { .. }
-            | Fact::ExecutionCompleted { .. }
-            | Fact::ExecutionFailed { .. } => continue,
         }
-        if result.is_none()
-            && let Some(running) = &mut running
-            && let Poll::Ready(ended) = running
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-        {
-            result = Some(ended);
+        let ended = self.ended.take();
+        self.end(ended)
+    }
+
+    fn take(&mut self, event: &'a HistoryEvent) -> Result<(), Failure> {
+        match &event.kind {
+            EventKind::OrchestratorStarted => {
+                self.shared.lock().now = event.at;
+                Ok(())
+            }
+            EventKind::OrchestratorCompleted => self.all_recorded(),
+            EventKind::TaskScheduled { .. }
+            | EventKind::TimerCreated { .. }
+            | EventKind::SubOrchestrationCreated { .. }
+            | EventKind::EventSent { .. }
+            | EventKind::EntityOperationSignaled { .. }
+            | EventKind::EntityOperationCalled { .. }
+            | EventKind::EntityLockRequested { .. }
+            | EventKind::EntityUnlockSent { .. } => {
+                let asked = self.shared.lock().take_asked(event.id, self.rewound);
+                same(asked, event)
+            }
+            EventKind::ExecutionSuspended { .. } => {
+                self.suspended = true;
+                Ok(())
+            }
+            EventKind::ExecutionResumed { .. } => {
+                self.suspended = false;
+                for event in std::mem::take(&mut self.held_back) {
+                    self.happen(event)?;
+                }
+                Ok(())
+            }
+            _ if self.suspended => {
+                self.held_back.push(event);
+                Ok(())
+            }
+            _ => self.happen(event),
         }
     }
-    // Tasks give up their waits when they are dropped: before what is left over is looked at.
-    drop(running);
-    let mut state = shared.lock();
-    let outcome = match (result, state.continue_as_new.take()) {
-        (None, _) => Outcome::Waiting,
-        (Some(Err(failure)), _) => Outcome::Failed(failure),
-        (Some(Ok(_)), Some(input)) => Outcome::ContinuedAsNew {
-            input,
-            events: std::mem::take(&mut state.buffered)
-                .into_values()
-                .flatten()
-                .collect(),
-        },
-        (Some(Ok(result)), None) => Outcome::Completed(result),
-    };
-    Replayed {
-        actions: state.asked.drain(..).collect(),
-        custom_status: state.custom_status.take(),
-        outcome,
+
+    /// Something came in: the orchestrator goes on as far as it can.
+    fn happen(&mut self, event: &HistoryEvent) -> Result<(), Failure> {
+        let mut state = self.shared.lock();
+        match &event.kind {
+            EventKind::ExecutionStarted(started) => {
+                state.begin(started);
+                drop(state);
+                let context = OrchestrationContext::new(
+                    Arc::clone(&self.shared),
+                    Arc::clone(self.instance),
+                    self.epoch,
+                );
+                let input = started.input.clone().unwrap_or_else(Json::null);
+                self.running = Some((self.orchestrator)(context, input));
+            }
+            EventKind::TaskCompleted { task, result }
+            | EventKind::SubOrchestrationCompleted { task, result } => {
+                state.results.insert(*task, Ok(result.clone()));
+                drop(state);
+            }
+            EventKind::TaskFailed { task, failure }
+            | EventKind::SubOrchestrationFailed { task, failure } => {
+                state.results.insert(*task, Err(failure.clone()));
+                drop(state);
+            }
+            EventKind::TimerFired { timer, .. } => {
+                state.results.insert(*timer, Ok(None));
+                drop(state);
+            }
+            EventKind::EventRaised { name, input } => {
+                state.raise(name, input.as_ref());
+                drop(state);
+            }
+            EventKind::EntityOperationCompleted { request, output } => {
+                state.answer(request, Ok(output.clone()));
+                drop(state);
+            }
+            EventKind::EntityOperationFailed { request, failure } => {
+                state.answer(request, Err(failure.clone()));
+                drop(state);
+            }
+            EventKind::EntityLockGranted { section } => {
+                if let Some(held) = state.section.as_mut().filter(|held| held.id == *section) {
+                    held.granted = true;
+                }
+                state.answers.insert(Arc::clone(section), Ok(None));
+                drop(state);
+            }
+            _ => return Ok(()),
+        }
+        self.go_on()
+    }
+
+    fn go_on(&mut self) -> Result<(), Failure> {
+        let (None, Some(running)) = (&self.ended, &mut self.running) else {
+            return Ok(());
+        };
+        self.shared.lock().waited = false;
+        let mut context = Context::from_waker(Waker::noop());
+        match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut context))) {
+            Ok(Poll::Ready(ended)) => {
+                self.ended = Some(ended);
+                Ok(())
+            }
+            Ok(Poll::Pending) if self.shared.lock().waited => Ok(()),
+            Ok(Poll::Pending) => Err(Failure::new(
+                Failure::NON_DETERMINISTIC,
+                "the orchestrator waits for something that is not of its context: it may only \
+                 await what its context gives it",
+            )),
+            Err(panic) => {
+                self.running = None;
+                Err(panicked(&*panic))
+            }
+        }
+    }
+
+    /// At the end of a recorded turn everything that was asked for is in the history.
+    fn all_recorded(&self) -> Result<(), Failure> {
+        let state = self.shared.lock();
+        match state.asked.front() {
+            Some((id, action)) if !self.rewound => Err(difference(
+                *id,
+                "nothing",
+                &format!("asked for {}", Named(action)),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(self, ended: Option<Result<Json, Failure>>) -> OrchestratorResult {
+        let Self {
+            shared, running, ..
+        } = self;
+        // Tasks give up their waits when they are dropped: before what is left over is looked at.
+        shared.lock().closed = true;
+        drop(running);
+        let mut state = shared.lock();
+        let last = match ended {
+            None => None,
+            Some(Err(failure)) => {
+                if failure.error_type == Failure::NON_DETERMINISTIC {
+                    state.asked.clear();
+                }
+                Some(Action::Complete {
+                    status: Status::Failed,
+                    result: None,
+                    failure: Some(failure),
+                })
+            }
+            Some(Ok(result)) => Some(match state.continue_as_new.take() {
+                Some(next) => Action::ContinueAsNew {
+                    input: Some(next.input),
+                    new_version: next.version,
+                    carryover: state
+                        .take_buffered()
+                        .filter(|_| next.keep_events)
+                        .map(|(name, input)| {
+                            let kind = EventKind::EventRaised { name, input };
+                            HistoryEvent::outside(state.now, kind)
+                        })
+                        .collect(),
+                    tags: None,
+                },
+                None => Action::Complete {
+                    status: Status::Completed,
+                    result: Some(result),
+                    failure: None,
+                },
+            }),
+        };
+        let mut actions: Vec<_> = state.asked.drain(..).collect();
+        actions.extend(last.map(|action| (LAST, action)));
+        OrchestratorResult {
+            actions,
+            custom_status: state.custom_status.take(),
+            events_processed: None,
+        }
     }
 }
 
-impl Replayed {
-    fn failed(failure: Failure) -> Self {
+impl State {
+    /// The action that a row of the history is to be compared with.
+    fn take_asked(&mut self, id: i32, rewound: bool) -> Option<(i32, Action)> {
+        if !rewound {
+            return self.asked.pop_front();
+        }
+        let place = self.asked.iter().position(|(asked, _)| *asked == id)?;
+        self.asked.remove(place)
+    }
+}
+
+impl OrchestratorResult {
+    /// It fails and asks for nothing more.
+    pub(crate) fn failed(failure: Failure) -> Self {
         Self {
-            actions: Vec::new(),
-            custom_status: None,
-            outcome: Outcome::Failed(failure),
+            actions: vec![(
+                LAST,
+                Action::Complete {
+                    status: Status::Failed,
+                    result: None,
+                    failure: Some(failure),
+                },
+            )],
+            ..Self::default()
+        }
+    }
+}
+
+/// An action or its row in a few words, which say what must be the same on each replay.
+struct Named<'a, T>(&'a T);
+
+impl fmt::Display for Named<'_, Action> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Action::ScheduleTask { name, .. } => write!(f, "activity {name:?}"),
+            Action::CreateTimer { fire_at } => write!(f, "a timer at {fire_at}"),
+            Action::CreateSubOrchestration { name, .. } => {
+                write!(f, "sub-orchestration {name:?}")
+            }
+            Action::SendEvent { instance, name, .. } => {
+                write!(f, "event {name:?} to {instance:?}")
+            }
+            Action::SignalEntity {
+                target, operation, ..
+            } => write!(f, "signal {operation:?} to {target}"),
+            Action::CallEntity {
+                target, operation, ..
+            } => write!(f, "call {operation:?} of {target}"),
+            Action::LockEntities { lock_set, .. } => write!(f, "locks of {lock_set:?}"),
+            Action::UnlockEntity { target, .. } => write!(f, "the unlock of {target}"),
+            Action::Terminate { instance, .. } => write!(f, "the end of {instance:?}"),
+            Action::Complete { .. } => f.write_str("its end"),
+            Action::ContinueAsNew { .. } => f.write_str("a new beginning"),
+            Action::Rewind { .. } => f.write_str("a rewind"),
+        }
+    }
+}
+
+impl fmt::Display for Named<'_, EventKind> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            EventKind::TaskScheduled { name, .. } => write!(f, "activity {name:?}"),
+            EventKind::TimerCreated { fire_at } => write!(f, "a timer at {fire_at}"),
+            EventKind::SubOrchestrationCreated { name, .. } => {
+                write!(f, "sub-orchestration {name:?}")
+            }
+            EventKind::EventSent { instance, name, .. } => {
+                write!(f, "event {name:?} to {instance:?}")
+            }
+            EventKind::EntityOperationSignaled {
+                target, operation, ..
+            } => write!(f, "signal {operation:?} to {target}"),
+            EventKind::EntityOperationCalled {
+                target, operation, ..
+            } => write!(f, "call {operation:?} of {target}"),
+            EventKind::EntityLockRequested { lock_set, .. } => write!(f, "locks of {lock_set:?}"),
+            EventKind::EntityUnlockSent { target, .. } => write!(f, "the unlock of {target}"),
+            _ => f.write_str("something else"),
         }
     }
 }
 
 /// Whether the code asked for what the history says it asked for.
-fn same(asked: Option<(u32, Action)>, fact: &Fact) -> Result<(), Failure> {
-    let (id, recorded) = match fact {
-        Fact::TaskScheduled { id, name, .. } => (*id, format!("activity {name:?}")),
-        Fact::TimerCreated { id, fire_at } => (*id, format!("a timer at {fire_at}")),
-        Fact::EventSent {
-            id, to, operation, ..
-        } => (*id, format!("signal {operation:?} to {to}")),
-        _ => return Ok(()),
+fn same(asked: Option<(i32, Action)>, event: &HistoryEvent) -> Result<(), Failure> {
+    let now = match asked {
+        Some((id, action)) if id == event.id && matches(&action, &event.kind) => return Ok(()),
+        Some((_, action)) => format!("asked for {}", Named(&action)),
+        None => "asked for nothing".to_owned(),
     };
-    let Some((asked_id, action)) = asked else {
-        return Err(difference(id, &recorded, "asked for nothing"));
-    };
-    let matches = asked_id == id
-        && match (&action, fact) {
-            (Action::Activity { name, .. }, Fact::TaskScheduled { name: recorded, .. }) => {
-                name == recorded
-            }
-            (
-                Action::Timer { fire_at },
-                Fact::TimerCreated {
-                    fire_at: recorded, ..
-                },
-            ) => fire_at == recorded,
-            (
-                Action::Signal { to, operation, .. },
-                Fact::EventSent {
-                    to: recorded_to,
-                    operation: recorded,
-                    ..
-                },
-            ) => to == recorded_to && operation == recorded,
-            _ => false,
-        };
-    if matches {
-        Ok(())
-    } else {
-        Err(difference(id, &recorded, &format!("asked for {action}")))
+    Err(difference(event.id, &Named(&event.kind).to_string(), &now))
+}
+
+fn matches(action: &Action, kind: &EventKind) -> bool {
+    match (action, kind) {
+        (Action::ScheduleTask { name, .. }, EventKind::TaskScheduled { name: recorded, .. })
+        | (
+            Action::CreateSubOrchestration { name, .. },
+            EventKind::SubOrchestrationCreated { name: recorded, .. },
+        ) => name == recorded,
+        (
+            Action::CreateTimer { fire_at },
+            EventKind::TimerCreated {
+                fire_at: recorded, ..
+            },
+        ) => fire_at == recorded,
+        (
+            Action::SendEvent { instance, name, .. },
+            EventKind::EventSent {
+                instance: recorded_instance,
+                name: recorded,
+                ..
+            },
+        ) => instance == recorded_instance && name == recorded,
+        (
+            Action::SignalEntity {
+                target, operation, ..
+            },
+            EventKind::EntityOperationSignaled {
+                target: recorded_target,
+                operation: recorded,
+                ..
+            },
+        )
+        | (
+            Action::CallEntity {
+                target, operation, ..
+            },
+            EventKind::EntityOperationCalled {
+                target: recorded_target,
+                operation: recorded,
+                ..
+            },
+        ) => target == recorded_target && operation == recorded,
+        (
+            Action::LockEntities { lock_set, .. },
+            EventKind::EntityLockRequested {
+                lock_set: recorded, ..
+            },
+        ) => lock_set == recorded,
+        (
+            Action::UnlockEntity { target, .. },
+            EventKind::EntityUnlockSent {
+                target: recorded, ..
+            },
+        ) => target == recorded,
+        _ => false,
     }
 }
 
-fn difference(id: u32, recorded: &str, now: &str) -> Failure {
+fn difference(id: i32, recorded: &str, now: &str) -> Failure {
     Failure::new(
         Failure::NON_DETERMINISTIC,
         format!(

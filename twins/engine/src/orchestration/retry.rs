@@ -2,11 +2,13 @@
 
 use twinbench_model::VirtualDuration;
 
+use crate::Failure;
+
 /// How often and how long after a failure an activity is tried again.
 ///
 /// The wait before attempt `n + 1` is `first_interval × backoff^(n-1)`, at most `max_interval`.
 /// No attempt begins once `timeout` has passed since the first.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
     /// Attempts in all, the first one included; 0 counts as 1.
     pub max_attempts: u32,
@@ -18,6 +20,25 @@ pub struct RetryPolicy {
     pub max_interval: Option<VirtualDuration>,
     /// How long after the first attempt another may begin.
     pub timeout: Option<VirtualDuration>,
+    /// Says which failures are worth another attempt; all of them when there is none. It must say
+    /// the same on every replay.
+    pub handle: Option<fn(&Failure) -> bool>,
+}
+
+impl PartialEq for RetryPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        let numbers = |it: &Self| {
+            (
+                it.max_attempts,
+                it.first_interval,
+                it.backoff.to_bits(),
+                it.max_interval,
+                it.timeout,
+                it.handle.is_some(),
+            )
+        };
+        numbers(self) == numbers(other)
+    }
 }
 
 impl RetryPolicy {
@@ -29,13 +50,23 @@ impl RetryPolicy {
             backoff: 1.0,
             max_interval: None,
             timeout: None,
+            handle: None,
         }
     }
 
     /// The wait after the `attempt`th failure (from 1), `passed` after the first attempt began;
     /// `None` when there is no further attempt.
-    pub(super) fn delay(&self, attempt: u32, passed: VirtualDuration) -> Option<VirtualDuration> {
-        if attempt >= self.max_attempts || self.timeout.is_some_and(|timeout| passed >= timeout) {
+    pub(super) fn delay(
+        &self,
+        attempt: u32,
+        passed: VirtualDuration,
+        failure: &Failure,
+    ) -> Option<VirtualDuration> {
+        if attempt >= self.max_attempts
+            || failure.non_retriable
+            || self.timeout.is_some_and(|timeout| passed >= timeout)
+            || self.handle.is_some_and(|handle| !handle(failure))
+        {
             return None;
         }
         let factor = self
@@ -61,14 +92,18 @@ mod tests {
             timeout: Some(VirtualDuration::from_secs(60)),
             ..RetryPolicy::new(5, VirtualDuration::from_secs(1))
         };
+        let failure = Failure::new("Test", "");
         let waits: Vec<_> = (1..=5)
             .map(|attempt| {
                 policy
-                    .delay(attempt, VirtualDuration::ZERO)
+                    .delay(attempt, VirtualDuration::ZERO, &failure)
                     .map(VirtualDuration::as_secs_f64)
             })
             .collect();
         assert_eq!(waits, [Some(1.0), Some(2.0), Some(4.0), Some(5.0), None]);
-        assert_eq!(policy.delay(1, VirtualDuration::from_secs(60)), None);
+        assert_eq!(
+            policy.delay(1, VirtualDuration::from_secs(60), &failure),
+            None
+        );
     }
 }

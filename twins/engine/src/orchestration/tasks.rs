@@ -9,10 +9,11 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use super::replay::Shared;
-use crate::Failure;
+use super::state::Shared;
+use crate::{Failure, Json};
 
-/// An activity, a timer or an external event that an orchestrator waits for.
+/// Something that an orchestrator waits for: an activity, a sub-orchestration, a timer, an external
+/// event or an entity's answer.
 ///
 /// It was asked for when it was made; waiting for it may begin later, or never.
 #[must_use = "without .await the orchestrator does not wait for it"]
@@ -25,7 +26,8 @@ pub struct Task<O> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum WaitsFor {
-    Action(u32),
+    Action(i32),
+    Request(Arc<str>),
     Event { name: String, ticket: u32 },
 }
 
@@ -47,11 +49,18 @@ impl<O: DeserializeOwned> Future for Task<O> {
         let mut state = self.shared.lock();
         let result = match &self.waits_for {
             WaitsFor::Action(id) => state.results.remove(id),
+            WaitsFor::Request(request) => state.answers.remove(request),
             WaitsFor::Event { ticket, .. } => state.delivered.remove(ticket).map(Ok),
         };
-        result.map_or(Poll::Pending, |result| {
-            Poll::Ready(result.and_then(|json| json.read()))
-        })
+        match result {
+            Some(result) => {
+                Poll::Ready(result.and_then(|json| json.unwrap_or_else(Json::null).read()))
+            }
+            None => {
+                state.waited = true;
+                Poll::Pending
+            }
+        }
     }
 }
 
