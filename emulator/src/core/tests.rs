@@ -13,7 +13,7 @@ const C: u32 = 2;
 const V: u32 = 1;
 
 /// A core about to execute `code`, which is followed by a branch to itself.
-fn core(code: &[u16]) -> Core {
+pub(super) fn core(code: &[u16]) -> Core {
     let mut flash = vec![0u8; 0x200];
     flash[..4].copy_from_slice(&(RAM + 0x1000).to_le_bytes());
     flash[4..8].copy_from_slice(&(CODE | 1).to_le_bytes());

@@ -1,0 +1,3 @@
+//! A debugger's way into the chip.
+
+mod access;
