@@ -9,9 +9,11 @@ use crate::{
     image::Image,
     machine::Mapped,
     memory::MemoryMap,
+    overlay::Flash,
     peripheral::{
         Clocks, Context, IrqLines, Peripheral, Pins, Signal, SignalKind, WHOLE_CHIP, Width,
     },
+    snapshot::{Loader, SavedSignal, Saver, SnapshotError},
 };
 
 /// A peripheral at its place.
@@ -23,6 +25,7 @@ struct Slot {
 }
 
 /// A change of flash memory that waits until no instruction runs from it.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 enum FlashChange {
     /// Programming can only clear bits.
     Program(usize, u32, u32),
@@ -32,7 +35,7 @@ enum FlashChange {
 /// Memories, peripherals, and what they share.
 pub(crate) struct Bus {
     pub(crate) map: MemoryMap,
-    pub(crate) image: Arc<Image>,
+    pub(crate) flash: Arc<Flash>,
     pub(crate) ram: Vec<u8>,
     pub(crate) ram_code: RamCode,
     /// Offsets below this need no check.
@@ -69,7 +72,7 @@ impl Bus {
         slots.sort_by_key(|slot| slot.base);
         let mut bus = Self {
             map,
-            image,
+            flash: Arc::new(Flash::new(image)),
             ram: vec![0; map.ram_size as usize],
             ram_code: RamCode::new(map.ram_size),
             fast_ram: (map.ram_size as usize).saturating_sub(3),
@@ -91,7 +94,7 @@ impl Bus {
     }
 
     fn load_ram(&mut self) {
-        for (address, bytes) in self.image.ram() {
+        for (address, bytes) in Arc::clone(self.flash.image()).ram() {
             if let Some(offset) = self.map.ram_offset(address, bytes.len() as u32)
                 && let Some(place) = self.ram.get_mut(offset..offset + bytes.len())
             {
@@ -120,12 +123,11 @@ impl Bus {
     /// Bytes of flash memory or RAM, little-endian.
     #[inline]
     pub(crate) fn memory(&self, address: u32, size: u32) -> Option<u32> {
-        let bytes = if let Some(offset) = self.map.flash_offset(address, size) {
-            self.image.flash().get(offset..offset + size as usize)?
-        } else {
-            let offset = self.map.ram_offset(address, size)?;
-            self.ram.get(offset..offset + size as usize)?
-        };
+        if let Some(offset) = self.map.flash_offset(address, size) {
+            return self.flash.read(offset, size as usize);
+        }
+        let offset = self.map.ram_offset(address, size)?;
+        let bytes = self.ram.get(offset..offset + size as usize)?;
         let mut word = [0; 4];
         word.get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(u32::from_le_bytes(word))
@@ -171,41 +173,34 @@ impl Bus {
         }
     }
 
-    /// Changes flash memory: the first time in a copy of the shared image.
-    pub(crate) fn change_flash(&mut self, change: impl FnOnce(&mut [u8])) {
-        if let Some(image) = Arc::get_mut(&mut self.image) {
-            image.change_flash(change);
-        } else {
-            self.image = Arc::new(self.image.with_flash(change));
-        }
+    /// Writes flash memory from outside.
+    pub(crate) fn write_flash(&mut self, offset: usize, bytes: &[u8]) {
+        Arc::make_mut(&mut self.flash).change(offset..offset + bytes.len(), |at, byte| {
+            *byte = bytes.get(at - offset).copied().unwrap_or(*byte);
+        });
     }
 
     /// Carries out the waiting changes of flash memory.
     pub(crate) fn apply_flash_changes(&mut self) {
-        let changes = std::mem::take(&mut self.flash_changes);
-        if changes.is_empty() {
+        if self.flash_changes.is_empty() {
             return;
         }
-        self.change_flash(|flash| {
-            for change in changes {
-                match change {
-                    FlashChange::Program(offset, size, value) => {
-                        let bytes = value.to_le_bytes();
-                        for (place, byte) in
-                            flash.iter_mut().skip(offset).zip(bytes).take(size as usize)
-                        {
-                            *place &= byte;
-                        }
-                    }
-                    FlashChange::Erase(range) => {
-                        let end = (range.end as usize).min(flash.len());
-                        if let Some(part) = flash.get_mut(range.start as usize..end) {
-                            part.fill(0xFF);
-                        }
-                    }
+        let flash = Arc::make_mut(&mut self.flash);
+        for change in self.flash_changes.drain(..) {
+            match change {
+                FlashChange::Program(offset, size, value) => {
+                    let bytes = value.to_le_bytes();
+                    flash.change(offset..offset + size as usize, |at, byte| {
+                        *byte &= bytes.get(at - offset).copied().unwrap_or(0xFF);
+                    });
+                }
+                FlashChange::Erase(range) => {
+                    flash.change(range.start as usize..range.end as usize, |_, byte| {
+                        *byte = 0xFF;
+                    });
                 }
             }
-        });
+        }
     }
 
     fn find(&mut self, address: u32) -> Option<usize> {
@@ -393,6 +388,45 @@ impl Bus {
     pub(crate) fn set_pin(&mut self, port: usize, pin: u8, high: bool, now: VirtualTime) {
         self.pins.wire(port, pin, high);
         self.follow(self.clocks, now);
+    }
+
+    /// Hands out all state but RAM and flash memory.
+    pub(crate) fn save(&self, out: &mut Saver) {
+        out.put(&(&self.clocks, &self.pins, &self.irq));
+        out.put(&(self.attention, self.reset_requested, &self.noted));
+        out.put(&self.flash_changes);
+        let pending: Vec<SavedSignal> = self.out.iter().map(SavedSignal::from).collect();
+        out.put(&pending);
+        for slot in &self.slots {
+            out.put(slot.device.name());
+            slot.device.save(out);
+        }
+    }
+
+    /// Takes back what [`Bus::save`] handed out.
+    pub(crate) fn restore(&mut self, from: &mut Loader<'_>) -> Result<(), SnapshotError> {
+        (self.clocks, self.pins, self.irq) = from.get()?;
+        (self.attention, self.reset_requested, self.noted) = from.get()?;
+        self.flash_changes = from.get()?;
+        let pending: Vec<SavedSignal> = from.get()?;
+        let names: Vec<_> = self.slots.iter().map(|slot| slot.device.name()).collect();
+        self.out = pending
+            .into_iter()
+            .map(|signal| signal.restore(&names))
+            .collect::<Result<_, _>>()?;
+        for slot in &mut self.slots {
+            let name: String = from.get()?;
+            if name != slot.device.name() {
+                let here = slot.device.name();
+                return Err(SnapshotError::Parts(format!(
+                    "{name} is in the place of {here}"
+                )));
+            }
+            slot.device.restore(from)?;
+            slot.deadline = slot.device.deadline();
+        }
+        self.next_deadline = self.slots.iter().filter_map(|slot| slot.deadline).min();
+        Ok(())
     }
 
     /// The slot of a peripheral by name and type.

@@ -1,7 +1,7 @@
 //! A firmware image: an ELF file checked and laid out in flash memory, shared by every device
 //! that runs it together with the instructions decoded from it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use object::{
     Endianness,
@@ -24,6 +24,7 @@ pub struct Image {
     vectors: u32,
     entry: u32,
     code: CodePages,
+    fingerprint: OnceLock<u64>,
 }
 
 /// Why a file is no firmware for the board.
@@ -162,6 +163,7 @@ impl Image {
             vectors: vector_section(header, elf).unwrap_or(lowest),
             entry: header.e_entry(endian),
             code: CodePages::new(map.flash_size),
+            fingerprint: OnceLock::new(),
         };
         image.check_vectors()?;
         Ok(image)
@@ -181,6 +183,7 @@ impl Image {
             vectors: map.flash_base,
             entry: map.flash_base,
             code: CodePages::new(map.flash_size),
+            fingerprint: OnceLock::new(),
         }
     }
 
@@ -205,6 +208,22 @@ impl Image {
         &self.flash
     }
 
+    /// A number by which snapshots know the image: FNV-1a over words of its flash memory and what
+    /// is loaded into RAM.
+    pub fn fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| {
+            let ram = self.ram.iter().flat_map(|(_, bytes)| bytes.chunks(8));
+            let chunks = self.flash.chunks(8).chain(ram);
+            chunks.fold(0xCBF2_9CE4_8422_2325, |hash: u64, chunk| {
+                let mut word = [0; 8];
+                for (place, byte) in word.iter_mut().zip(chunk) {
+                    *place = *byte;
+                }
+                (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0100_0000_01B3)
+            })
+        })
+    }
+
     /// What is loaded into RAM: address and bytes.
     pub(crate) fn ram(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.ram.iter().map(|(address, bytes)| (*address, &**bytes))
@@ -213,26 +232,6 @@ impl Image {
     /// Instructions decoded so far.
     pub(crate) fn code(&self) -> &CodePages {
         &self.code
-    }
-
-    /// The same image with other flash content and nothing decoded yet.
-    pub(crate) fn with_flash(&self, change: impl FnOnce(&mut [u8])) -> Self {
-        let mut flash = self.flash.clone();
-        change(&mut flash);
-        Self {
-            map: self.map,
-            flash,
-            ram: self.ram.clone(),
-            vectors: self.vectors,
-            entry: self.entry,
-            code: CodePages::new(self.map.flash_size),
-        }
-    }
-
-    /// Changes flash memory in place; what was decoded is forgotten.
-    pub(crate) fn change_flash(&mut self, change: impl FnOnce(&mut [u8])) {
-        change(&mut self.flash);
-        self.code = CodePages::new(self.map.flash_size);
     }
 
     fn word(&self, address: u32) -> Option<u32> {

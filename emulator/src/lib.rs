@@ -3,13 +3,17 @@
 pub mod board;
 mod bus;
 mod core;
+mod debug;
 mod image;
 mod machine;
 mod memory;
+mod overlay;
 pub mod peripheral;
 pub mod sensors;
+pub mod snapshot;
 pub mod stm32;
 
 pub use image::{Image, ImageError};
 pub use machine::{Chip, Mapped, NextWake, Registers, Stop};
 pub use memory::MemoryMap;
+pub use snapshot::{Snapshot, SnapshotError};

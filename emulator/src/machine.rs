@@ -92,10 +92,7 @@ impl Chip {
     pub fn run_until(&mut self, t: VirtualTime) -> Stop {
         loop {
             self.core.service();
-            let stop = self.core.halted.as_ref().map(|halted| match halted {
-                Halted::Lockup(text) => Stop::Lockup(text.clone()),
-                Halted::Exited(code) => Stop::Exited(*code),
-            });
+            let stop = self.stopped();
             if stop != self.reported {
                 self.reported.clone_from(&stop);
                 if let Some(stop) = stop {
@@ -119,6 +116,33 @@ impl Chip {
                 core.run(limit);
             }
         }
+    }
+
+    /// Why the core stands still for good.
+    pub(crate) fn stopped(&self) -> Option<Stop> {
+        self.core.halted.as_ref().map(|halted| match halted {
+            Halted::Lockup(text) => Stop::Lockup(text.clone()),
+            Halted::Exited(code) => Stop::Exited(*code),
+        })
+    }
+
+    /// The core, to look into.
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The stop that the caller knows of.
+    pub(crate) fn reported(&self) -> Option<&Stop> {
+        self.reported.as_ref()
+    }
+
+    pub(crate) fn set_reported(&mut self, stop: Option<Stop>) {
+        self.reported = stop;
+    }
+
+    /// The core, for a debugger.
+    pub(crate) fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
     }
 
     /// When the chip wants to run next.
@@ -214,13 +238,8 @@ impl Chip {
         let Some(offset) = bus.map.flash_offset(address, 0) else {
             return 0;
         };
-        let mut count = 0;
-        bus.change_flash(|flash| {
-            for (place, byte) in flash.iter_mut().skip(offset).zip(bytes) {
-                *place = *byte;
-                count += 1;
-            }
-        });
+        let count = bytes.len().min(bus.map.flash_size as usize - offset);
+        bus.write_flash(offset, bytes.get(..count).unwrap_or_default());
         count
     }
 

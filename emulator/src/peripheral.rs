@@ -5,6 +5,8 @@ use std::{any::Any, ops::Range};
 use bytes::Bytes;
 use twinbench_model::VirtualTime;
 
+use crate::snapshot::{Loader, Saver, SnapshotError};
+
 /// The name to push to [`Context::resets`] for a reset of the whole chip (a watchdog's).
 pub const WHOLE_CHIP: &str = "whole chip";
 
@@ -61,6 +63,15 @@ pub trait Peripheral: Any + Send {
         None
     }
 
+    /// Hands out all of its state, but for what its place on the chip gives it.
+    fn save(&self, out: &mut Saver);
+
+    /// Takes back what [`Peripheral::save`] handed out.
+    ///
+    /// # Errors
+    /// When the bytes are no state of this peripheral.
+    fn restore(&mut self, from: &mut Loader<'_>) -> Result<(), SnapshotError>;
+
     /// Back to the state after power-on. The caller then calls [`Peripheral::advance`], in which
     /// the peripheral lets go of its interrupt lines and pins.
     fn reset(&mut self);
@@ -85,7 +96,7 @@ pub struct Context<'a> {
 }
 
 /// Levels of the interrupt request lines, by external interrupt number 0..=95.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IrqLines {
     /// Bit n of the whole is line n.
     pub levels: [u32; 3],
@@ -114,7 +125,7 @@ impl IrqLines {
 }
 
 /// Clock rates in hertz.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Clocks {
     /// Core and AHB clock.
     pub hclk: u32,
@@ -143,7 +154,7 @@ impl Default for Clocks {
 }
 
 /// Levels on the pins, one 16-bit word a port, A first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pins {
     /// Level that the board puts on a pin from outside (buttons, resistors).
     pub input: [u16; 8],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use twinbench_emulator::{
     Chip, Image, MemoryMap, NextWake, Stop,
     peripheral::{Context, Peripheral, Signal, SignalKind, WHOLE_CHIP, Width},
+    snapshot::{Loader, Saver, SnapshotError},
 };
 use twinbench_model::{VirtualDuration, VirtualTime};
 
@@ -23,6 +24,15 @@ struct Alarm {
 }
 
 impl Peripheral for Alarm {
+    fn save(&self, out: &mut Saver) {
+        out.put(&(self.at, self.ringing, self.resets));
+    }
+
+    fn restore(&mut self, from: &mut Loader<'_>) -> Result<(), SnapshotError> {
+        (self.at, self.ringing, self.resets) = from.get()?;
+        Ok(())
+    }
+
     fn name(&self) -> &'static str {
         "ALARM"
     }

@@ -9,6 +9,7 @@ use crate::{
     image::Image,
     machine::{Chip, NextWake, Stop},
     sensors::{Hts221, I2cDevice, Lis2mdl, Lps22hb, Lsm6dsl, RegisterDevice, Ssd1306},
+    snapshot::{Snapshot, SnapshotError},
     stm32::{DeviceId, I2c, Rcc, ResetCause, Rng, Usart, f412},
 };
 
@@ -186,6 +187,22 @@ impl Board {
                 device.power_on();
             }
         });
+    }
+
+    /// The whole state of the board; pages of RAM that are as in `before` are shared with it.
+    ///
+    /// # Errors
+    /// None in practice: memory holds all that is written.
+    pub fn snapshot(&self, before: Option<&Snapshot>) -> Result<Snapshot, SnapshotError> {
+        self.chip.snapshot(before)
+    }
+
+    /// Goes on from a snapshot of this or another board of the same kind with the same firmware.
+    ///
+    /// # Errors
+    /// As [`Chip::restore`].
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        self.chip.restore(snapshot)
     }
 
     /// The chip, to look into.

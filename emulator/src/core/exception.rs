@@ -270,7 +270,7 @@ impl Core {
         self.systick = super::systick::SysTick::default();
         self.mpu = super::mpu::Mpu::default();
         self.scs = super::scs::Registers::default();
-        self.scs.vector_table = self.bus.image.vectors();
+        self.scs.vector_table = self.bus.flash.image().vectors();
         self.r = [0; 16];
         self.r[14] = u32::MAX;
         let table = self.scs.vector_table;

@@ -614,6 +614,21 @@ mod tests {
     }
 
     #[test]
+    fn from_fixed_point_is_to_nearest_in_every_mode() {
+        // 0xBF7FFFFF has 31 bits, one of them lies below the last place (ARMv7-M ARM, A7.7.228).
+        let word = Fixed {
+            bits: 32,
+            fraction: 13,
+            signed: true,
+        };
+        for mode in 0..4 {
+            let mut status = mode << 22;
+            assert_eq!(from_fixed(0xBF7F_FFFF, word, &mut status), 0xC801_0000);
+            assert_eq!(status & 0x9F, IXC);
+        }
+    }
+
+    #[test]
     fn halves_there_and_back() {
         for half in 0..=u16::MAX {
             let mut status = 0;

@@ -22,6 +22,7 @@
 mod alu;
 mod branch;
 mod data;
+mod debug;
 mod decode;
 mod decode16;
 mod decode32;
@@ -38,7 +39,10 @@ mod multiply;
 mod nvic;
 mod op;
 mod parallel;
+#[cfg(test)]
+mod rows_tests;
 mod run;
+mod save;
 mod scs;
 mod semihosting;
 mod system;
@@ -47,8 +51,7 @@ mod systick;
 mod tests;
 mod timebase;
 
-use op::Op;
-pub(crate) use op::{CodePages, RamCode};
+pub(crate) use op::{CodePages, Op, PAGE_BYTES, Page, RamCode, decode_page};
 pub(crate) use run::Halted;
 pub(crate) use timebase::Timebase;
 
@@ -88,7 +91,7 @@ pub(crate) enum Trap {
 }
 
 /// What the core waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Sleep {
     /// Nothing: it executes.
     Awake,

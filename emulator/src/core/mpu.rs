@@ -16,7 +16,7 @@ pub(crate) enum Wish {
 }
 
 /// Region registers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Mpu {
     control: u32,
     number: u32,

@@ -22,12 +22,13 @@ const ALL: u128 = (1 << EXCEPTIONS) - 1;
 pub(crate) const THREAD_PRIORITY: i16 = 256;
 
 /// The nested vectored interrupt controller, system exceptions included.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Nvic {
     pub(crate) pending: u128,
     pub(crate) active: u128,
     /// System exceptions count as enabled here.
     pub(crate) enabled: u128,
+    #[serde(with = "crate::snapshot::array")]
     pub(crate) priority: [u8; EXCEPTIONS],
     /// `AIRCR.PRIGROUP`.
     pub(crate) group: u32,

@@ -94,27 +94,33 @@ impl CodePages {
         Self((0..pages).map(|_| OnceLock::new()).collect())
     }
 
-    /// The page at `offset` into `flash`.
-    pub(crate) fn page(&self, flash: &[u8], offset: usize) -> Option<&Page> {
+    /// The page at an offset, decoded by `decode` from its start the first time.
+    pub(crate) fn page_or(
+        &self,
+        offset: usize,
+        decode: impl FnOnce(usize) -> Box<[Op]>,
+    ) -> Option<&Page> {
         let index = offset / PAGE_BYTES as usize;
         let page = self.0.get(index)?;
-        let ops = page.get_or_init(|| decode_page(flash, index * PAGE_BYTES as usize));
+        let ops = page.get_or_init(|| decode(index * PAGE_BYTES as usize));
         ops.as_ref().try_into().ok()
     }
 }
 
-fn decode_page(flash: &[u8], start: usize) -> Box<[Op]> {
-    let half = |at: usize| match flash.get(at..at + 2) {
-        Some(&[low, high]) => u16::from_le_bytes([low, high]),
-        _ => 0xFFFF,
-    };
+/// Decodes a page that starts at an offset, from half-words and words of flash memory.
+pub(crate) fn decode_page(
+    start: usize,
+    half: impl Fn(usize) -> Option<u32>,
+    word: impl Fn(usize) -> Option<u32>,
+) -> Box<[Op]> {
+    let half = |at: usize| half(at).map_or(0xFFFF, |half| half as u16);
     let decode_at = |index: usize| {
         let at = start + 2 * index;
         let op = decode::decode(half(at), half(at + 2));
         if op.literal {
             let from = ((at + 4) & !3).wrapping_add_signed(op.imm as i32 as isize);
-            if let Some(&[a, b, c, d]) = flash.get(from..from.wrapping_add(4)) {
-                return decode::constant(&op, u32::from_le_bytes([a, b, c, d]));
+            if let Some(value) = word(from) {
+                return decode::constant(&op, value);
             }
         }
         op
@@ -141,6 +147,12 @@ impl RamCode {
             pages: vec![None; (size as usize).div_ceil(RAM_PAGE_BYTES)],
             any: false,
         }
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        let pages = self.pages.iter().flatten().count();
+        pages * RAM_PAGE_OPS * size_of::<Option<Op>>() + self.pages.len() * size_of::<usize>()
     }
 
     /// The instruction at an even `offset` into `ram`.

@@ -7,8 +7,10 @@ use super::{
     op::{PAGE_BYTES, PAGE_OPS},
 };
 
+use crate::overlay::Flash;
+
 /// Why the core stopped for good.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Halted {
     /// A fault that cannot be handled: where and why.
     Lockup(String),
@@ -23,7 +25,7 @@ impl Core {
     /// Executes until `cycles` reaches `limit` or something needs attention.
     pub(crate) fn run(&mut self, limit: u64) {
         self.limit = limit;
-        let image = Arc::clone(&self.bus.image);
+        let flash = Arc::clone(&self.bus.flash);
         let guarded = self.guarded();
         let mut page = None;
         let mut base = NO_PAGE;
@@ -31,12 +33,12 @@ impl Core {
             let pc = self.next;
             if pc & !(PAGE_BYTES - 1) != base {
                 let offset = self.bus.map.flash_offset(pc, 2);
-                page = offset.and_then(|offset| image.code().page(image.flash(), offset));
+                page = offset.and_then(|offset| flash.code(offset));
                 base = pc & !(PAGE_BYTES - 1);
             }
             let Some(ops) = page.filter(|_| !guarded) else {
                 base = NO_PAGE;
-                self.fetch_slowly(&image, pc);
+                self.fetch_slowly(&flash, pc);
                 continue;
             };
             let op = &ops[(pc >> 1) as usize & (PAGE_OPS - 1)];
@@ -78,7 +80,7 @@ impl Core {
     }
 
     /// Executes one instruction that is not in unprotected flash memory.
-    fn fetch_slowly(&mut self, image: &crate::image::Image, pc: u32) {
+    fn fetch_slowly(&mut self, flash: &Flash, pc: u32) {
         self.r[15] = pc.wrapping_add(4);
         if !self.permits_fetch(pc) || pc >> 29 == 2 || pc >> 29 >= 5 {
             // Peripherals and devices are never executable (ARMv7-M ARM, B3.1).
@@ -90,7 +92,7 @@ impl Core {
             self.bus.ram_code.op(&self.bus.ram, offset)
         } else {
             map.flash_offset(pc, 2)
-                .and_then(|offset| image.code().page(image.flash(), offset))
+                .and_then(|offset| flash.code(offset))
                 .map(|page| page[(pc >> 1) as usize & (PAGE_OPS - 1)])
         };
         match op {

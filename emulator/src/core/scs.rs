@@ -28,7 +28,7 @@ const DWT_FEATURES: u32 = 0x4000_0000;
 const STIR: u32 = 0xE000_EF00;
 
 /// Plain registers of the system control space.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Registers {
     pub(crate) vector_table: u32,
     pub(crate) fault_status: u32,

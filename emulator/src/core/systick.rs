@@ -8,7 +8,7 @@ const TICKINT: u32 = 2;
 const CORE_CLOCK: u32 = 4;
 
 /// The timer.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SysTick {
     control: u32,
     reload: u32,

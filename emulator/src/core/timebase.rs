@@ -8,7 +8,7 @@ const SECOND: u64 = 1_000_000_000;
 ///
 /// Conversions start from that point, so no rounding adds up. A change of the clock rounds down
 /// to a nanosecond once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Timebase {
     nanos: u64,
     cycles: u64,

@@ -4,7 +4,10 @@ use std::any::Any;
 
 use twinbench_model::VirtualTime;
 
-use crate::peripheral::Signal;
+use crate::{
+    peripheral::Signal,
+    snapshot::{Loader, Saver, SnapshotError},
+};
 
 /// A device on an I2C bus, as the bus sees it.
 pub trait I2cDevice: Any + Send {
@@ -34,6 +37,15 @@ pub trait I2cDevice: Any + Send {
     /// Sets what it measures, in the quantity's unit (°C, %RH, hPa, mG, mg, mdps); beyond its
     /// range it shows the end of the range. Quantities that it does not measure are ignored.
     fn set(&mut self, _quantity: &str, _value: f64) {}
+
+    /// Hands out all of its state.
+    fn save(&self, out: &mut Saver);
+
+    /// Takes back what [`I2cDevice::save`] handed out.
+    ///
+    /// # Errors
+    /// When the bytes are no state of this device.
+    fn restore(&mut self, from: &mut Loader<'_>) -> Result<(), SnapshotError>;
 
     /// Back to the state after power-on; what it measures stays.
     fn power_on(&mut self);

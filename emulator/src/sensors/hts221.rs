@@ -47,7 +47,7 @@ const CALIBRATION: [u8; 16] = {
 /// Relative humidity 0 to 100 %RH in steps of 1/256 %, temperature −40 to 120 °C in steps of 1/64 °C.
 ///
 /// In power-down the output registers show the present values: some firmware never leaves it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Hts221 {
     humidity: f64,
     temperature: f64,

@@ -17,7 +17,7 @@ const PER_MILLIGAUSS: f64 = 1.0 / 1.5;
 /// Field −49.15 to 49.15 G on three axes in steps of 1.5 mG. Its thermometer stands at 25 °C.
 ///
 /// Interrupts and the self-test are stored only.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Lis2mdl {
     /// X, Y, Z in milligauss.
     field: [f64; 3],

@@ -18,7 +18,7 @@ const PER_DEGREE: f64 = 100.0;
 /// Pressure 260 to 1260 hPa in steps of 1/4096 hPa, temperature −40 to 85 °C in steps of 0.01 °C.
 ///
 /// A one-shot conversion is done at once. Interrupts, FIFO and filters are stored only.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Lps22hb {
     pressure: f64,
     temperature: f64,

@@ -23,11 +23,12 @@ const RATES: [u32; 16] = [
 ///
 /// In power-down the output registers show the present values. FIFO, filters, step counter,
 /// interrupts and the embedded functions' bank are stored only.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Lsm6dsl {
     /// X, Y, Z of acceleration, then of rotation.
     measured: [f64; 6],
     /// Registers as written, 0x00..=0x75.
+    #[serde(with = "crate::snapshot::array")]
     stored: [u8; 0x76],
     status: u8,
     acceleration: [i16; 3],

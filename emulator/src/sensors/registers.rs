@@ -3,10 +3,13 @@
 use twinbench_model::VirtualTime;
 
 use super::I2cDevice;
-use crate::peripheral::Signal;
+use crate::{
+    peripheral::Signal,
+    snapshot::{Loader, Saver, SnapshotError},
+};
 
 /// The registers of a device; what differs between the sensors.
-pub trait Registers: Send + 'static {
+pub trait Registers: serde::Serialize + serde::de::DeserializeOwned + Send + 'static {
     /// Name as its data sheet writes it.
     const NAME: &'static str;
     /// The quantities that it measures.
@@ -70,6 +73,17 @@ impl<R: Registers> RegisterDevice<R> {
 }
 
 impl<R: Registers> I2cDevice for RegisterDevice<R> {
+    fn save(&self, out: &mut Saver) {
+        out.put(&self.registers);
+        out.put(&(self.register, self.burst, self.addressing));
+    }
+
+    fn restore(&mut self, from: &mut Loader<'_>) -> Result<(), SnapshotError> {
+        self.registers = from.get()?;
+        (self.register, self.burst, self.addressing) = from.get()?;
+        Ok(())
+    }
+
     fn name(&self) -> &'static str {
         R::NAME
     }

@@ -3,7 +3,7 @@
 use twinbench_model::VirtualTime;
 
 /// A data rate. The first sample comes with the rate, the others at its period.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Sampler {
     millihertz: u32,
     since: VirtualTime,

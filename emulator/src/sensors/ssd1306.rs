@@ -11,7 +11,7 @@ const PAGES: usize = 8;
 const BYTES: usize = COLUMNS * PAGES;
 
 /// How the column and page move on after a byte of data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Mode {
     Horizontal,
     Vertical,
@@ -19,7 +19,7 @@ enum Mode {
 }
 
 /// What the next byte of a transfer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Expect {
     Control,
     /// One byte, then a control byte again (Co = 1).
@@ -38,10 +38,12 @@ enum Expect {
 /// segment remap (A1) and COM scan from the end (C8) are upright: eight rows of 128 columns, each byte
 /// eight pixels with the top one lowest. Contrast, timing and scrolling commands are taken and
 /// change nothing in it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Ssd1306 {
     address: u8,
+    #[serde(with = "crate::snapshot::array")]
     memory: [u8; BYTES],
+    #[serde(with = "crate::snapshot::array")]
     shown: [u8; BYTES],
     mode: Mode,
     columns: (u8, u8),
@@ -219,6 +221,8 @@ fn step(position: &mut u8, (start, end): (u8, u8), mask: u8) -> bool {
 }
 
 impl I2cDevice for Ssd1306 {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "SSD1306"
     }

@@ -32,7 +32,7 @@ const IRQS: [(u32, u8); 12] = [
 /// The controller of external interrupts.
 ///
 /// Event requests (EMR) are stored and wake nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Exti {
     imr: u32,
     emr: u32,
@@ -84,6 +84,8 @@ impl Exti {
 }
 
 impl Peripheral for Exti {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "EXTI"
     }
@@ -144,7 +146,7 @@ impl Peripheral for Exti {
 /// System configuration: the ports of the EXTI lines.
 ///
 /// Memory remapping is stored and not modelled.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Syscfg {
     registers: [u32; 9],
 }
@@ -165,6 +167,8 @@ impl Syscfg {
 }
 
 impl Peripheral for Syscfg {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "SYSCFG"
     }

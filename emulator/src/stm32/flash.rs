@@ -20,7 +20,7 @@ const KEYS: [u32; 2] = [0x4567_0123, 0xCDEF_89AB];
 const OPTION_KEYS: [u32; 2] = [0x0819_2A3B, 0x4C5D_6E7F];
 
 /// How far a key sequence has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Keys {
     Locked,
     First,
@@ -72,7 +72,7 @@ const SECTORS: [u32; 13] = {
 ///
 /// Operations are done at once. Parallelism and its errors, write protection and option bytes are
 /// stored and have no effect.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct FlashInterface {
     acr: u32,
     cr: u32,
@@ -120,6 +120,8 @@ impl FlashInterface {
 }
 
 impl Peripheral for FlashInterface {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "FLASH"
     }

@@ -31,7 +31,7 @@ pub enum PinMode {
 ///
 /// Configuration locks (LCKR) are stored and not enforced. Pins in alternate function are
 /// not driven here: what a UART or I2C does on them travels as bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Gpio {
     port: u8,
     moder: u32,
@@ -124,6 +124,8 @@ impl Gpio {
 }
 
 impl Peripheral for Gpio {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         [
             "GPIOA", "GPIOB", "GPIOC", "GPIOD", "GPIOE", "GPIOF", "GPIOG", "GPIOH",

@@ -6,6 +6,7 @@ use super::{access::Lanes, ticks};
 use crate::{
     peripheral::{Context, Peripheral, Signal, SignalKind, Width},
     sensors::I2cDevice,
+    snapshot::{Loader, Saver, SnapshotError},
 };
 
 const CR1: u32 = 0x00;
@@ -49,7 +50,7 @@ const BUSY: u32 = 1 << 1;
 const TRA: u32 = 1 << 2;
 
 /// One of the chip's I2C interfaces; all hang on APB1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct I2cPort {
     /// Name, as in RM0402.
     pub name: &'static str,
@@ -60,7 +61,7 @@ pub struct I2cPort {
 }
 
 /// What is on the wire until a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Wire {
     /// Nothing: the bus is free, or the clock is held low until firmware acts.
     Quiet,
@@ -90,7 +91,7 @@ impl Wire {
 }
 
 /// What a master does between start and stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Phase {
     /// Not master.
     Idle,
@@ -106,8 +107,11 @@ enum Phase {
 ///
 /// Master with 7-bit addresses, polled or by interrupts, with byte times from CCR. The slave
 /// role, 10-bit addresses, SMBus and packet error checking are stored only; DMA is noted.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct I2c {
+    #[serde(skip)]
     port: I2cPort,
+    #[serde(skip)]
     devices: Vec<Box<dyn I2cDevice>>,
     cr1: u32,
     cr2: u32,
@@ -430,6 +434,27 @@ impl I2c {
 }
 
 impl Peripheral for I2c {
+    fn save(&self, out: &mut Saver) {
+        out.put(self);
+        for device in &self.devices {
+            device.save(out);
+        }
+    }
+
+    fn restore(&mut self, from: &mut Loader<'_>) -> Result<(), SnapshotError> {
+        let state: Self = from.get()?;
+        let devices = std::mem::take(&mut self.devices);
+        *self = Self {
+            port: self.port,
+            devices,
+            ..state
+        };
+        for device in &mut self.devices {
+            device.restore(from)?;
+        }
+        Ok(())
+    }
+
     fn name(&self) -> &'static str {
         self.port.name
     }

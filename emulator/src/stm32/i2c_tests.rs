@@ -27,6 +27,12 @@ impl Diary {
 }
 
 impl I2cDevice for Diary {
+    fn save(&self, _out: &mut Saver) {}
+
+    fn restore(&mut self, _from: &mut Loader<'_>) -> Result<(), SnapshotError> {
+        Ok(())
+    }
+
     fn name(&self) -> &'static str {
         "diary"
     }

@@ -4,7 +4,7 @@ use super::access::Lanes;
 use crate::peripheral::{Context, Peripheral, Width};
 
 /// The debug support unit: the device's identity; the freeze bits are stored.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Dbgmcu {
     registers: [u32; 3],
 }
@@ -20,6 +20,8 @@ impl Dbgmcu {
 const IDCODE: u32 = 0x3000_0441;
 
 impl Peripheral for Dbgmcu {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "DBGMCU"
     }
@@ -54,7 +56,7 @@ impl Peripheral for Dbgmcu {
 
 /// The factory's words at 0x1FFF_7A10: 96 bits of unique number and the flash size in KiB
 /// (RM0402, 31.1 and 31.2).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct DeviceId {
     unique: [u32; 3],
     flash_kib: u16,
@@ -78,6 +80,8 @@ impl DeviceId {
 }
 
 impl Peripheral for DeviceId {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "UID"
     }

@@ -14,7 +14,7 @@ const CLOCK: u32 = 48_000_000;
 /// The random number generator, here a pseudo-random one with a seed: same seed, same run.
 ///
 /// Its numbers are SplitMix64's (Steele, Lea, Flood 2014). It does not watch its clock.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Rng {
     state: u64,
     cr: u32,
@@ -51,6 +51,8 @@ impl Rng {
 }
 
 impl Peripheral for Rng {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "RNG"
     }
@@ -105,7 +107,7 @@ impl Peripheral for Rng {
 }
 
 /// The CRC unit: polynomial 0x04C1_1DB7 over whole words, most significant bit first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Crc {
     dr: u32,
     idr: u32,
@@ -128,6 +130,8 @@ impl Crc {
 }
 
 impl Peripheral for Crc {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "CRC"
     }

@@ -6,7 +6,7 @@ use crate::peripheral::{Context, Peripheral, Width};
 /// Power control.
 ///
 /// Every voltage scale and the backup regulator are ready at once; low-power modes are stored only.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Pwr {
     cr: u32,
     csr: u32,
@@ -31,6 +31,8 @@ impl Pwr {
 }
 
 impl Peripheral for Pwr {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "PWR"
     }

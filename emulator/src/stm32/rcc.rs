@@ -76,7 +76,7 @@ const RESETS: [(u32, &[(u8, &str)]); 5] = [
 ];
 
 /// Why the chip was reset, as CSR tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ResetCause {
     /// Power came: BOR, PIN and POR flags.
     Power,
@@ -91,11 +91,12 @@ pub enum ResetCause {
 /// Reset and clock control.
 ///
 /// Oscillators and PLLs are ready at once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Rcc {
     /// Crystal on the board in hertz.
     hse: u32,
     /// Registers by offset / 4; those that need more have a field.
+    #[serde(with = "crate::snapshot::array")]
     registers: [u32; 38],
     csr: u32,
     /// Reset flags before the last reset.
@@ -298,6 +299,8 @@ impl Rcc {
 }
 
 impl Peripheral for Rcc {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "RCC"
     }

@@ -28,9 +28,10 @@ const LSE: u32 = 32_768;
 ///
 /// The calendar counts from what firmware sets (24-hour format); backup registers keep their values
 /// through a reset. Write protection, alarms, wake-up timer, tamper and time stamps are stored only.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Rtc {
     /// Registers that are stored, by offset / 4.
+    #[serde(with = "crate::snapshot::array")]
     stored: [u32; 40],
     isr: u32,
     /// Calendar as last set, and when it began to count.
@@ -127,6 +128,8 @@ fn next_day((year, month, day): (u32, u32, u32)) -> (u32, u32, u32) {
 }
 
 impl Peripheral for Rtc {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "RTC"
     }

@@ -32,7 +32,7 @@ const UIF: u32 = 1;
 const EVENTS: u32 = 0x1F;
 
 /// One of the chip's timers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimerPort {
     /// Name, as in RM0402.
     pub name: &'static str,
@@ -55,8 +55,9 @@ pub struct TimerPort {
 /// update and compare flags and interrupts. Stored only: outputs (the compare registers that set a
 /// PWM's duty read back), captures, slave modes, DMA requests. Centre-aligned counting, external
 /// clocks, DMA and the repetition counter are noted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Timer {
+    #[serde(skip)]
     port: TimerPort,
     /// Registers that are stored as written, by offset / 4.
     stored: [u32; 21],
@@ -401,6 +402,8 @@ impl Timer {
 }
 
 impl Peripheral for Timer {
+    crate::snapshot::saved_by_serde!(port);
+
     fn name(&self) -> &'static str {
         self.port.name
     }

@@ -1,6 +1,9 @@
 //! Peripherals that are on the chip and not modelled yet.
 
-use crate::peripheral::{Context, Peripheral, Width};
+use crate::{
+    peripheral::{Context, Peripheral, Width},
+    snapshot::{Loader, Saver, SnapshotError},
+};
 
 /// A peripheral without a model: the bus notes each of its registers that firmware touches, by
 /// name, once.
@@ -36,4 +39,10 @@ impl Peripheral for Unmodelled {
     }
 
     fn reset(&mut self) {}
+
+    fn save(&self, _out: &mut Saver) {}
+
+    fn restore(&mut self, _from: &mut Loader<'_>) -> Result<(), SnapshotError> {
+        Ok(())
+    }
 }

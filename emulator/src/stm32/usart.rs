@@ -39,7 +39,7 @@ const OVER8: u32 = 1 << 15;
 const DEFAULT_BAUD: u32 = 115_200;
 
 /// One of the chip's serial ports and what the base of its registers depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UsartPort {
     /// Name, as in RM0402.
     pub name: &'static str,
@@ -53,7 +53,7 @@ pub struct UsartPort {
 ///
 /// Bytes back to back are counted from the first start bit, so that rounding to nanoseconds
 /// does not add up.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Burst {
     origin: VirtualTime,
     frames: u64,
@@ -72,8 +72,9 @@ impl Burst {
 ///
 /// Asynchronous frames with full timing; IrDA has the same. Synchronous clock, smartcard, LIN
 /// break, multiprocessor mode, flow control and DMA requests are stored; DMA is noted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Usart {
+    #[serde(skip)]
     port: UsartPort,
     sr: u32,
     /// Flags seen by the last read of SR.
@@ -317,6 +318,8 @@ impl Usart {
 }
 
 impl Peripheral for Usart {
+    crate::snapshot::saved_by_serde!(port);
+
     fn name(&self) -> &'static str {
         self.port.name
     }

@@ -12,7 +12,7 @@ const LSI: u32 = 32_000;
 ///
 /// When it expires it says so in a note and resets the chip. The reset flags in RCC do not tell it
 /// from a reset by software.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Iwdg {
     open: bool,
     running: bool,
@@ -49,6 +49,8 @@ impl Iwdg {
 }
 
 impl Peripheral for Iwdg {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "IWDG"
     }
@@ -104,7 +106,7 @@ impl Peripheral for Iwdg {
 }
 
 /// The window watchdog: registers are stored, starting it is noted by the bus.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Wwdg {
     cfr: u32,
 }
@@ -123,6 +125,8 @@ impl Wwdg {
 }
 
 impl Peripheral for Wwdg {
+    crate::snapshot::saved_by_serde!();
+
     fn name(&self) -> &'static str {
         "WWDG"
     }
