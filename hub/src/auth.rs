@@ -132,7 +132,7 @@ fn check_resource(options: &Options, resource: &str, device: &DeviceId) -> Resul
 }
 
 /// When a token that ends at `expiry` (unix seconds) no longer counts.
-fn deadline(options: &Options, expiry: u64) -> VirtualTime {
+pub(crate) fn deadline(options: &Options, expiry: u64) -> VirtualTime {
     let instant = i64::try_from(expiry)
         .ok()
         .and_then(|second| Timestamp::from_second(second).ok());

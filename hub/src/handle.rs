@@ -124,15 +124,11 @@ impl HubJobs {
         });
     }
 
-    /// Waits until a closure may be waiting. The loop can await this beside its sockets; it may
-    /// return once with nothing to do.
-    pub async fn ready(&self) {
-        self.waiting.notified().await;
-    }
-
-    /// A way to wait for closures that does not borrow the jobs.
-    pub fn waiting(&self) -> Arc<Notify> {
-        Arc::clone(&self.waiting)
+    /// Waits until a closure may be waiting. The loop can await this beside its sockets, and from
+    /// another thread; it may return once with nothing to do.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
+        let waiting = Arc::clone(&self.waiting);
+        async move { waiting.notified().await }
     }
 }
 

@@ -61,6 +61,12 @@ impl SymmetricKey {
     pub(crate) fn hmac(&self) -> Hmac<Sha256> {
         keyed(&self.0)
     }
+
+    /// A fresh HMAC-SHA256 with the key's base64 text.
+    #[cfg(feature = "amqp")]
+    pub(crate) fn text_hmac(&self) -> Hmac<Sha256> {
+        keyed(self.to_base64().as_bytes())
+    }
 }
 
 impl fmt::Debug for SymmetricKey {

@@ -16,10 +16,13 @@
 //! | [`log`] | the event log in partitions, consumers' checkpoints, retention |
 //! | [`query`] | the query languages of twins, jobs and message routes |
 //! | [`net`] | the edge: a TCP listener on loopback (feature `net`) |
+//! | [`amqp`] | the built-in endpoint and the service's messages (feature `amqp`) |
 //! | [`handle`] | closures on a hub that runs in somebody else's loop (feature `net`) |
 //!
 //! It runs no user logic, keeps no time of its own and never shows a key or a signature.
 
+#[cfg(feature = "amqp")]
+pub mod amqp;
 mod auth;
 mod connection;
 #[cfg(feature = "net")]

@@ -116,6 +116,15 @@ impl<'a> Token<'a> {
             .verify_slice(&self.signature)
             .is_ok()
     }
+
+    /// Whether the text of this key made the signature: clients of Event Hubs sign with the
+    /// base64 text itself instead of the bytes that it stands for.
+    #[cfg(feature = "amqp")]
+    pub(crate) fn is_signed_by_text_of(&self, key: &SymmetricKey) -> bool {
+        signing_with(key.text_hmac(), self.raw_resource, self.raw_expiry)
+            .verify_slice(&self.signature)
+            .is_ok()
+    }
 }
 
 impl std::fmt::Debug for Token<'_> {
@@ -148,7 +157,14 @@ pub fn device_token(host: &str, device: &DeviceId, key: &SymmetricKey, expiry: u
 }
 
 fn signing(key: &SymmetricKey, resource: &str, expiry: &str) -> hmac::Hmac<sha2::Sha256> {
-    let mut mac = key.hmac();
+    signing_with(key.hmac(), resource, expiry)
+}
+
+fn signing_with(
+    mut mac: hmac::Hmac<sha2::Sha256>,
+    resource: &str,
+    expiry: &str,
+) -> hmac::Hmac<sha2::Sha256> {
     mac.update(resource.as_bytes());
     mac.update(b"\n");
     mac.update(expiry.as_bytes());

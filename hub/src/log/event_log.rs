@@ -148,6 +148,13 @@ impl EventLog {
         self.partitions.iter().map(Partition::info)
     }
 
+    /// A position at or before the first message that was taken at this time or later, at most a
+    /// block (256 messages) before it; the next position when there is none, or no such partition.
+    pub fn first_since(&self, partition: u16, time: VirtualTime) -> u64 {
+        let slot = self.partitions.get(usize::from(partition));
+        slot.map_or(0, |slot| slot.first_since(time))
+    }
+
     /// Messages in memory.
     pub fn in_memory(&self) -> usize {
         self.partitions.iter().map(Partition::in_memory).sum()

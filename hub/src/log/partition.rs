@@ -142,6 +142,14 @@ impl Partition {
         self.memory.range(skip..)
     }
 
+    /// The first position of the block in which messages of this time or later begin.
+    pub(super) fn first_since(&self, time: VirtualTime) -> u64 {
+        let block = self.blocks.partition_point(|block| block.newest < time);
+        self.blocks
+            .get(block)
+            .map_or(self.next, |block| block.first)
+    }
+
     pub(super) fn next_expiry(&self, retention: VirtualDuration) -> Option<VirtualTime> {
         let block = self.blocks.front()?;
         Some(block.newest.saturating_add(retention))

@@ -1,0 +1,12 @@
+//! AMQP with the real clients, over real TCP connections, on the wall clock.
+#![cfg(feature = "amqp")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "the edge is tested here: clients live on the wall clock; helpers may fail the test"
+)]
+
+mod access;
+mod clients;
+mod events;
+mod served;

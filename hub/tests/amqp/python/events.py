@@ -1,0 +1,124 @@
+"""Reads the built-in endpoint with azure-eventhub; request and answer are JSON."""
+import datetime, json, sys, threading, time
+from azure.eventhub import EventHubConsumerClient
+
+asked = json.load(sys.stdin)
+
+
+def plain(value):
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    return value
+
+
+def told(event, context):
+    return {
+        "body": event.body_as_str(),
+        "sequence": event.sequence_number,
+        "offset": event.offset,
+        "time": event.enqueued_time.timestamp(),
+        "key": plain(event.partition_key),
+        "system": {plain(k): plain(v) for k, v in event.system_properties.items()},
+        "properties": {plain(k): plain(v) for k, v in (event.properties or {}).items()},
+        "last": {k: plain(v) for k, v in (context.last_enqueued_event_properties or {}).items()},
+    }
+
+
+def client(**more):
+    return EventHubConsumerClient.from_connection_string(
+        asked["endpoint"], consumer_group=asked.get("group", "$Default"), retry_total=0, **more
+    )
+
+
+def receive(partition, start, inclusive=False, count=1, owner=None, track=False, patience=10, idle=None):
+    """Receives until there are enough events, an error comes, or patience ends."""
+    found, errors = [], []
+    one = client()
+
+    def on_event(context, event):
+        if event is not None:
+            found.append(told(event, context))
+        if len(found) >= count:
+            threading.Thread(target=one.close).start()
+
+    def on_error(context, error):
+        errors.append(type(error).__name__ + ": " + str(error))
+        threading.Thread(target=one.close).start()
+
+    timer = threading.Timer(patience, one.close)
+    timer.start()
+    more = {"owner_level": owner} if owner is not None else {}
+    try:
+        with one:
+            one.receive(
+                on_event=on_event, on_error=on_error, partition_id=partition,
+                starting_position=start, starting_position_inclusive=inclusive,
+                track_last_enqueued_event_properties=track, max_wait_time=idle, **more
+            )
+    except Exception as error:
+        errors.append(type(error).__name__ + ": " + str(error))
+    timer.cancel()
+    return {"events": found, "errors": errors}
+
+
+def batches(partition, size, total):
+    """The sizes of the batches in which events come."""
+    sizes, bodies = [], []
+    one = client()
+
+    def on_batch(context, events):
+        sizes.append(len(events))
+        bodies.extend(e.body_as_str() for e in events)
+        if len(bodies) >= total:
+            threading.Thread(target=one.close).start()
+
+    timer = threading.Timer(10, one.close)
+    timer.start()
+    with one:
+        one.receive_batch(on_event_batch=on_batch, partition_id=partition, starting_position="-1",
+                          max_batch_size=size, max_wait_time=2)
+    timer.cancel()
+    return {"sizes": sizes, "bodies": bodies}
+
+
+def contest(partition):
+    """A reader with an epoch; then one with a lower, and one with a higher."""
+    first = {}
+
+    def read():
+        first.update(receive(partition, "-1", count=10**6, owner=5, patience=20))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    time.sleep(2)
+    lower = receive(partition, "-1", count=1, owner=1, patience=6)
+    none = receive(partition, "-1", count=1, patience=6)
+    higher = receive(partition, "-1", count=1, owner=6, patience=6)
+    thread.join()
+    return {"first": first["errors"], "lower": lower, "none": none, "higher": higher}
+
+
+def properties():
+    with client() as one:
+        hub = one.get_eventhub_properties()
+        parts = [one.get_partition_properties(p) for p in hub["partition_ids"]]
+    return json.loads(json.dumps({"hub": hub, "partitions": parts}, default=plain))
+
+
+def position(text):
+    if isinstance(text, float):
+        return datetime.datetime.fromtimestamp(text, datetime.timezone.utc)
+    return text
+
+
+work = {"receive": receive, "batches": batches, "contest": contest, "properties": properties}
+arguments = dict(asked.get("arguments", {}))
+if "start" in arguments:
+    arguments["start"] = position(arguments["start"])
+try:
+    result = work[asked["work"]](**arguments)
+except Exception as error:
+    result = {"failed": type(error).__name__ + ": " + str(error)}
+print(json.dumps(result))
