@@ -258,7 +258,7 @@ impl Engine {
         let scheduled = due.filter(|due| *due > now);
         let body = Body::Operation(Box::new(Operation {
             request,
-            operation,
+            name: operation,
             input,
             caller: None,
             scheduled,

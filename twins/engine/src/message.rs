@@ -22,7 +22,7 @@ pub(crate) enum Address {
 pub(crate) struct Operation {
     /// A GUID; made from the message's number when a worker elsewhere needs one.
     pub(crate) request: Option<Arc<str>>,
-    pub(crate) operation: Arc<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) input: Option<Json>,
     /// Instance and execution of the orchestration that waits for the answer.
     pub(crate) caller: Option<(Arc<str>, Arc<str>)>,

@@ -173,7 +173,7 @@ impl State {
 
     /// Ends a critical section: its locks go back.
     pub(super) fn release(&mut self, section: &Arc<str>) {
-        if !self.section.as_ref().is_some_and(|it| it.id == *section) {
+        if self.section.as_ref().is_none_or(|it| it.id != *section) {
             return;
         }
         if let Some(section) = self.section.take() {

@@ -211,7 +211,7 @@ impl Partition {
                 self.journal.workflow(now, id, &facts);
                 let body = Body::Operation(Box::new(Operation {
                     request: Some(Arc::clone(&request)),
-                    operation: operation.as_str().into(),
+                    name: operation.as_str().into(),
                     input: input.clone(),
                     caller: None,
                     scheduled,
@@ -244,7 +244,7 @@ impl Partition {
                 self.journal.workflow(now, id, &facts);
                 let body = Body::Operation(Box::new(Operation {
                     request: Some(Arc::clone(&request)),
-                    operation: operation.as_str().into(),
+                    name: operation.as_str().into(),
                     input: input.clone(),
                     caller: Some((Arc::clone(id), Arc::clone(&execution))),
                     scheduled,

@@ -151,18 +151,18 @@ impl Partition {
                 Ok(kind) => slot.held.operate(
                     *kind,
                     context,
-                    &operation.operation,
+                    &operation.name,
                     input,
                     shared.options.limits.state,
                 ),
                 Err(failure) => Err(failure.clone()),
             };
             if let Err(failure) = &result {
-                tracing::warn!(entity = %id, operation = &*operation.operation, %failure, "operation failed");
+                tracing::warn!(entity = %id, operation = &*operation.name, %failure, "operation failed");
             }
             operated |= result.is_ok();
             let facts = Done {
-                operation: &operation.operation,
+                operation: &operation.name,
                 input: Shown::from(input),
                 result: if result.is_ok() { "ok" } else { "error" },
                 error: result.as_ref().err().map(Into::into),
@@ -212,7 +212,7 @@ impl Partition {
             } => {
                 let body = Body::Operation(Box::new(Operation {
                     request: None,
-                    operation: operation.into(),
+                    name: operation.into(),
                     input,
                     caller: None,
                     scheduled,

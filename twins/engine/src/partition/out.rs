@@ -111,7 +111,7 @@ impl Partition {
                         .request
                         .clone()
                         .unwrap_or_else(|| new_guid(&source, message.number)),
-                    operation: Arc::clone(&operation.operation),
+                    operation: Arc::clone(&operation.name),
                     input: operation.input.clone(),
                     caller: operation.caller.clone(),
                     scheduled: operation.scheduled,
@@ -261,7 +261,7 @@ impl Partition {
                 consumed.push(number);
             }
             let facts = Done {
-                operation: &operation.operation,
+                operation: &operation.name,
                 input: Shown::from(operation.input.as_ref()),
                 result: if outcome.is_ok() { "ok" } else { "error" },
                 error: outcome.as_ref().err().map(Into::into),
