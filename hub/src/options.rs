@@ -19,12 +19,18 @@ pub struct Options {
     pub skew: VirtualDuration,
     /// How long the event log keeps a message. Default 1 day; the cloud offers 1 to 7.
     pub retention: VirtualDuration,
+    /// Bytes of stored messages per partition that the event log keeps; beyond, the oldest go
+    /// before their time. Default 1 GiB.
+    pub retention_bytes: u64,
     /// Messages per partition that stay in memory after every consumer has passed them.
     /// Default 1,024.
     pub memory_window: usize,
     /// Messages per partition that stay in memory at most, also when a consumer lags; older ones
     /// are then read from the store. Default 65,536.
     pub memory_limit: usize,
+    /// Bytes of messages per partition that stay in memory at most, whatever the two numbers
+    /// above say; the newest message always stays. Default 64 MiB.
+    pub memory_bytes: usize,
     /// Shared access policies: keys of the hub itself. Default none.
     pub policies: Vec<Policy>,
 }
@@ -83,8 +89,10 @@ impl Options {
             partitions: 4,
             skew: VirtualDuration::from_secs(300),
             retention: VirtualDuration::from_secs(24 * 60 * 60),
+            retention_bytes: 1 << 30,
             memory_window: 1_024,
             memory_limit: 65_536,
+            memory_bytes: 64 << 20,
             policies: Vec::new(),
         }
     }

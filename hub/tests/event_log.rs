@@ -238,3 +238,61 @@ fn a_step_of_many_messages_is_read_whole() {
         .map(|e| e.sequence_number);
     assert!(positions.eq(0..5_000));
 }
+
+#[test]
+fn retention_by_size_forgets_the_oldest() {
+    let mut small = options();
+    small.retention_bytes = 3_000_000;
+    let mut rig = Rig::with(small.clone());
+    rig.add("a");
+    let partition = partition_of(&id("a"), 4);
+    let body = "x".repeat(100_000);
+    let info = |rig: &Rig| {
+        let mut all = rig.hub.log().partitions();
+        all.nth(usize::from(partition)).unwrap()
+    };
+    for n in 0..100 {
+        assert_eq!(publish(&mut rig, "a", &body), (partition, n));
+        assert!(
+            info(&rig).bytes <= small.retention_bytes,
+            "{:?}",
+            info(&rig)
+        );
+    }
+    let kept = info(&rig);
+    // Whole blocks go, so somewhat less than the limit is kept.
+    assert!((5..=15).contains(&(100 - kept.begin)), "{kept:?}");
+    let stored: usize = rig
+        .store
+        .iter()
+        .filter(|((table, key), _)| *table == Table::HubEvents && key.len() == 10)
+        .map(|((_, key), value)| key.len() + value.len())
+        .sum();
+    assert_eq!(stored as u64, kept.bytes);
+    // A restart counts the same, and one with less room makes it.
+    let mut rig = rig.restart(small.clone());
+    assert_eq!(info(&rig), kept);
+    small.retention_bytes = 1;
+    rig = rig.restart(small.clone());
+    let newest = info(&rig);
+    assert!(newest.begin > kept.begin && newest.begin < newest.next);
+    let rig = rig.restart(small);
+    assert_eq!(info(&rig), newest);
+}
+
+#[test]
+fn memory_is_bounded_in_bytes() {
+    let mut small = options();
+    small.memory_bytes = 1_000_000;
+    let mut rig = Rig::with(small.clone());
+    rig.add("a");
+    let body = "x".repeat(60_000);
+    for _ in 0..50 {
+        publish(&mut rig, "a", &body);
+    }
+    // The body is there twice: as a property as well.
+    assert_eq!(rig.hub.stats().log_in_memory, 8);
+    small.memory_bytes = 0;
+    let rig = rig.restart(small);
+    assert_eq!(rig.hub.stats().log_in_memory, 1);
+}

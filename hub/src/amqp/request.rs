@@ -339,6 +339,7 @@ mod tests {
             begin: 0,
             next: 0,
             last_enqueued: None,
+            bytes: 0,
         };
         let Value::Map(map) = partition_value(&hub, 1, info, None) else {
             panic!("no map");

@@ -1,8 +1,6 @@
 //! The log over its partitions.
 
-use twinbench_model::{
-    DeviceId, Epoch, EventData, Message, Record, Table, VirtualDuration, VirtualTime,
-};
+use twinbench_model::{DeviceId, Epoch, EventData, Message, Record, Table, VirtualTime};
 
 use super::{
     CheckpointError, ConsumerError, PartitionInfo,
@@ -10,7 +8,7 @@ use super::{
     decode_event,
     encoding::encode_stamped,
     event_key,
-    partition::{Head, Partition},
+    partition::{Head, Partition, Retention, Window},
 };
 use crate::{Options, versioned::DecodeError};
 
@@ -18,9 +16,8 @@ use crate::{Options, versioned::DecodeError};
 #[derive(Debug)]
 pub struct EventLog {
     epoch: Epoch,
-    retention: VirtualDuration,
-    window: usize,
-    limit: usize,
+    retention: Retention,
+    window: Window,
     partitions: Vec<Partition>,
     consumers: Consumers,
     /// The text of the last enqueued time: messages often share one.
@@ -72,9 +69,15 @@ impl EventLog {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             epoch: options.epoch,
-            retention: options.retention,
-            window: options.memory_window,
-            limit: options.memory_limit,
+            retention: Retention {
+                time: options.retention,
+                bytes: options.retention_bytes,
+            },
+            window: Window {
+                passed: options.memory_window,
+                limit: options.memory_limit,
+                bytes: options.memory_bytes,
+            },
             partitions: (0..options.partitions)
                 .map(|_| Partition::default())
                 .collect(),
@@ -102,6 +105,7 @@ impl EventLog {
     ) -> Option<&EventData> {
         self.stamp(now);
         let passed = self.consumers.passed(partition);
+        let partitions = self.partitions.len() as u16;
         let slot = self.partitions.get_mut(usize::from(partition))?;
         let event = EventData {
             device,
@@ -112,11 +116,15 @@ impl EventLog {
         };
         let value = encode_stamped(&event, &self.stamp.1);
         let key = event_key(partition, event.sequence_number);
+        let stored = (key.len() + value.len()) as u64;
         records.push(Record::put(Table::HubEvents, key, value));
         // Make room first, so that what was appended is there whatever the window is.
-        let (window, limit) = (self.window.saturating_sub(1), self.limit.saturating_sub(1));
-        slot.trim(passed, window, limit);
-        slot.push(event);
+        let mut window = self.window;
+        window.passed = window.passed.saturating_sub(1);
+        window.limit = window.limit.saturating_sub(1);
+        slot.trim(passed, window);
+        slot.push(event, stored);
+        slot.expire(now, self.retention, (partition, partitions), records);
         slot.from(slot.next() - 1).next()
     }
 
@@ -196,12 +204,12 @@ impl EventLog {
             return Err(CheckpointError::Beyond { position, end });
         }
         self.consumers.set(group, partition, position, records)?;
-        slot.trim(self.consumers.passed(partition), self.window, self.limit);
+        slot.trim(self.consumers.passed(partition), self.window);
         Ok(())
     }
 
     pub(crate) fn next_timer(&self) -> Option<VirtualTime> {
-        let due = |slot: &Partition| slot.next_expiry(self.retention);
+        let due = |slot: &Partition| slot.next_expiry(self.retention.time);
         self.partitions.iter().filter_map(due).min()
     }
 
@@ -236,9 +244,9 @@ impl EventLog {
                 found: event.sequence_number,
             });
         }
-        slot.push(event);
-        // Checkpoints may not be known yet, so only the limit counts here.
-        slot.trim(0, self.window, self.limit);
+        slot.push(event, (key.len() + value.len()) as u64);
+        // Checkpoints may not be known yet, so only the limits count here.
+        slot.trim(0, self.window);
         Ok(())
     }
 
@@ -289,7 +297,10 @@ impl EventLog {
                 }
                 Some(_) => {}
             }
-            slot.trim(self.consumers.passed(partition), self.window, self.limit);
+            // The bench may ask for less than was stored; time is dealt with by the first tick.
+            let place = (partition, partitions);
+            slot.expire(VirtualTime::ZERO, self.retention, place, records);
+            slot.trim(self.consumers.passed(partition), self.window);
         }
         Ok(())
     }

@@ -11,8 +11,12 @@ use crate::versioned;
 const HEAD_VERSION: u8 = 1;
 /// Retention forgets whole blocks: so many messages at most …
 const BLOCK_MESSAGES: u64 = 256;
-/// … over at most so much time.
+/// … over at most so much time …
 const BLOCK_SPAN: VirtualDuration = VirtualDuration::from_secs(600);
+/// … and closed to further messages from this size on.
+const BLOCK_BYTES: u64 = 1024 * 1024;
+/// What a message costs in memory beside its own bytes, roughly.
+const OVERHEAD: usize = 256;
 
 /// What a partition holds, as the built-in endpoint tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,26 @@ pub struct PartitionInfo {
     pub next: u64,
     /// When the newest kept message was taken.
     pub last_enqueued: Option<VirtualTime>,
+    /// Bytes of the kept messages as they are stored, with their keys.
+    pub bytes: u64,
+}
+
+/// How long a partition keeps its messages, and how many bytes of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retention {
+    pub(super) time: VirtualDuration,
+    pub(super) bytes: u64,
+}
+
+/// How much of a partition stays in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    /// Messages that stay after every consumer has passed them.
+    pub(super) passed: usize,
+    /// Messages that stay at most.
+    pub(super) limit: usize,
+    /// Their bytes at most; the newest message stays whatever its size.
+    pub(super) bytes: usize,
 }
 
 /// What the head record says of a partition.
@@ -45,6 +69,10 @@ pub(super) struct Partition {
     next: u64,
     /// The newest messages: positions `next - memory.len()` to `next - 1`.
     memory: VecDeque<EventData>,
+    /// What `memory` costs.
+    memory_bytes: usize,
+    /// What the kept messages take in the store.
+    stored_bytes: u64,
     /// Every kept message, in blocks.
     blocks: VecDeque<Block>,
     /// What the stored head says of `next`; `None` while no head is stored.
@@ -56,6 +84,7 @@ struct Block {
     first: u64,
     oldest: VirtualTime,
     newest: VirtualTime,
+    bytes: u64,
 }
 
 impl Partition {
@@ -102,38 +131,57 @@ impl Partition {
             begin: self.begin,
             next: self.next,
             last_enqueued: self.blocks.back().map(|block| block.newest),
+            bytes: self.stored_bytes,
         }
     }
 
-    /// Appends; the event's position must be [`Partition::next`].
-    pub(super) fn push(&mut self, event: EventData) {
+    /// Appends; the event's position must be [`Partition::next`]. It takes so many bytes in the
+    /// store.
+    pub(super) fn push(&mut self, event: EventData, stored: u64) {
         debug_assert_eq!(event.sequence_number, self.next, "positions have no gaps");
         let now = event.enqueued;
         match self.blocks.back_mut() {
             Some(block)
                 if self.next - block.first < BLOCK_MESSAGES
+                    && block.bytes < BLOCK_BYTES
                     && now.since(block.oldest) < BLOCK_SPAN =>
             {
+                block.bytes += stored;
                 block.newest = block.newest.max(now);
             }
             _ => self.blocks.push_back(Block {
                 first: self.next,
                 oldest: now,
                 newest: now,
+                bytes: stored,
             }),
         }
         self.next += 1;
+        self.stored_bytes += stored;
+        self.memory_bytes += cost(&event);
         self.memory.push_back(event);
     }
 
-    /// Lets messages leave memory: all but the newest `window` when every consumer has passed
-    /// them, and beyond `limit` in any case.
-    pub(super) fn trim(&mut self, passed: u64, window: usize, limit: usize) {
-        while self.memory.len() > window
-            && (self.first_in_memory() < passed || self.memory.len() > limit)
-        {
-            self.memory.pop_front();
+    /// Lets messages leave memory: all but the newest few when every consumer has passed them,
+    /// and beyond the limits in any case.
+    pub(super) fn trim(&mut self, passed: u64, window: Window) {
+        loop {
+            let count = self.memory.len();
+            let seen = self.first_in_memory() < passed;
+            let old = count > window.passed && (seen || count > window.limit);
+            let large = count > 1 && self.memory_bytes > window.bytes;
+            if !old && !large {
+                return;
+            }
+            self.forget_first();
         }
+    }
+
+    /// Lets the oldest message leave memory. `false` when there is none.
+    fn forget_first(&mut self) -> bool {
+        let first = self.memory.pop_front();
+        self.memory_bytes -= first.as_ref().map_or(0, cost);
+        first.is_some()
     }
 
     pub(super) fn from(&self, position: u64) -> vec_deque::Iter<'_, EventData> {
@@ -155,18 +203,26 @@ impl Partition {
         Some(block.newest.saturating_add(retention))
     }
 
-    /// Forgets the blocks whose newest message is older than the retention; `partition` and
-    /// `partitions` name this one for its records.
+    /// Forgets the blocks whose newest message is older than the retention, and the oldest ones
+    /// until the others take at most so many bytes; the newest block stays whatever its size.
+    /// `partition` and `partitions` name this one for its records.
     pub(super) fn expire(
         &mut self,
         now: VirtualTime,
-        retention: VirtualDuration,
+        retention: Retention,
         (partition, partitions): (u16, u16),
         records: &mut Vec<Record>,
     ) {
         let before = self.begin;
-        while self.next_expiry(retention).is_some_and(|due| due <= now) {
-            self.blocks.pop_front();
+        loop {
+            let old = self.next_expiry(retention.time);
+            let old = old.is_some_and(|due| due <= now);
+            let large = self.blocks.len() > 1 && self.stored_bytes > retention.bytes;
+            if !old && !large {
+                break;
+            }
+            let gone = self.blocks.pop_front();
+            self.stored_bytes -= gone.map_or(0, |block| block.bytes);
             self.begin = self.blocks.front().map_or(self.next, |block| block.first);
         }
         if self.begin == before {
@@ -176,6 +232,11 @@ impl Partition {
             .map(|position| Record::delete(Table::HubEvents, event_key(partition, position)));
         records.extend(gone);
         records.push(self.head(partition, partitions));
-        while self.first_in_memory() < self.begin && self.memory.pop_front().is_some() {}
+        while self.first_in_memory() < self.begin && self.forget_first() {}
     }
+}
+
+/// What a message costs in memory, roughly.
+fn cost(event: &EventData) -> usize {
+    crate::hub::message_size(&event.message) + OVERHEAD
 }

@@ -1,6 +1,6 @@
 //! The built-in endpoint as azure-eventhub sees it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 use twinbench_model::{Message, system};
@@ -85,6 +85,8 @@ async fn a_consumer_starts_where_it_asks() {
     let mut partition = 0;
     for number in 0..10 {
         partition = served.publish_number("dev1", number).await.0;
+        // Clients ask by milliseconds.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let partition = partition.to_string();
     let receive = |start: Value, inclusive: bool, count: usize| {
@@ -105,9 +107,9 @@ async fn a_consumer_starts_where_it_asks() {
     // By time: everything after the fifth event, to the millisecond.
     let instant = all["events"][4]["time"].as_f64().unwrap();
     let times = all["events"].as_array().unwrap().iter();
-    let expected = times
-        .filter(|event| event["time"].as_f64().unwrap() > instant)
-        .count();
+    let after = times.filter(|event| event["time"].as_f64().unwrap() > instant);
+    let expected = after.count();
+    assert!(expected > 0, "{all}");
     let later = receive(json!(instant), false, expected).await.unwrap();
     assert_eq!(bodies(&later), numbers[10 - expected..]);
 }
@@ -125,7 +127,7 @@ async fn latest_gives_only_what_comes_after() {
     let answer = loop {
         tokio::select! {
             answer = &mut asking => break answer,
-            () = tokio::time::sleep(std::time::Duration::from_millis(100)) => {
+            () = tokio::time::sleep(Duration::from_millis(100)) => {
                 served.publish_number("dev1", number).await;
                 number += 1;
             }
@@ -174,16 +176,12 @@ async fn the_higher_epoch_reads_alone() {
     else {
         return;
     };
+    // Which of its own errors the client makes of it depends on when it hears it.
     let stolen = |errors: &Value| {
         let errors = errors.as_array().unwrap();
         assert_eq!(errors.len(), 1, "{answer}");
-        assert!(
-            errors[0]
-                .as_str()
-                .unwrap()
-                .starts_with("OwnershipLostError"),
-            "{answer}"
-        );
+        let text = errors[0].as_str().unwrap();
+        assert!(text.contains("amqp:link:stolen"), "{answer}");
     };
     stolen(&answer["first"]);
     stolen(&answer["lower"]["errors"]);

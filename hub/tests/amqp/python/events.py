@@ -1,5 +1,5 @@
 """Reads the built-in endpoint with azure-eventhub; request and answer are JSON."""
-import datetime, json, sys, threading, time
+import datetime, json, sys, threading
 from azure.eventhub import EventHubConsumerClient
 
 asked = json.load(sys.stdin)
@@ -32,14 +32,19 @@ def client(**more):
     )
 
 
-def receive(partition, start, inclusive=False, count=1, owner=None, track=False, patience=10, idle=None):
-    """Receives until there are enough events, an error comes, or patience ends."""
+def receive(partition, start, inclusive=False, count=1, owner=None, track=False, patience=60, first=None, signal=None):
+    """Receives until there are enough events, an error comes, or patience ends. The first event
+    sets an event or makes a file, for those who wait for it."""
     found, errors = [], []
     one = client()
 
     def on_event(context, event):
         if event is not None:
             found.append(told(event, context))
+            if first is not None:
+                first.set()
+            if signal is not None:
+                open(signal, "w").close()
         if len(found) >= count:
             threading.Thread(target=one.close).start()
 
@@ -55,7 +60,7 @@ def receive(partition, start, inclusive=False, count=1, owner=None, track=False,
             one.receive(
                 on_event=on_event, on_error=on_error, partition_id=partition,
                 starting_position=start, starting_position_inclusive=inclusive,
-                track_last_enqueued_event_properties=track, max_wait_time=idle, **more
+                track_last_enqueued_event_properties=track, **more
             )
     except Exception as error:
         errors.append(type(error).__name__ + ": " + str(error))
@@ -74,7 +79,7 @@ def batches(partition, size, total):
         if len(bodies) >= total:
             threading.Thread(target=one.close).start()
 
-    timer = threading.Timer(10, one.close)
+    timer = threading.Timer(60, one.close)
     timer.start()
     with one:
         one.receive_batch(on_event_batch=on_batch, partition_id=partition, starting_position="-1",
@@ -85,17 +90,17 @@ def batches(partition, size, total):
 
 def contest(partition):
     """A reader with an epoch; then one with a lower, and one with a higher."""
-    first = {}
+    first, reading = {}, threading.Event()
 
     def read():
-        first.update(receive(partition, "-1", count=10**6, owner=5, patience=20))
+        first.update(receive(partition, "-1", count=10**6, owner=5, first=reading))
 
     thread = threading.Thread(target=read)
     thread.start()
-    time.sleep(2)
-    lower = receive(partition, "-1", count=1, owner=1, patience=6)
-    none = receive(partition, "-1", count=1, patience=6)
-    higher = receive(partition, "-1", count=1, owner=6, patience=6)
+    assert reading.wait(60), first
+    lower = receive(partition, "-1", owner=1)
+    none = receive(partition, "-1")
+    higher = receive(partition, "-1", owner=6)
     thread.join()
     return {"first": first["errors"], "lower": lower, "none": none, "higher": higher}
 
