@@ -13,11 +13,14 @@
 //! This room decides and does no IO: files come in through a function, time and events by
 //! argument, and the bench is met through the trait [`World`](runner::World).
 
+pub mod coverage;
 pub mod diagnostic;
 pub mod file;
 pub mod matcher;
 pub mod plan;
+pub mod report;
 pub mod runner;
+pub mod transcript;
 
 pub use diagnostic::FileError;
 pub use file::{Case, Suite};

@@ -97,8 +97,21 @@ pub struct Case {
     pub faults: Vec<PlannedFault>,
     /// What must hold all the time.
     pub always: Vec<Invariant>,
+    /// Parts of the stream that must be as they were kept.
+    pub goldens: Vec<PlannedGolden>,
     files: Vec<Parsed>,
     mentions: Vec<Mention>,
+}
+
+/// A part of the canonical stream that must be as it was kept.
+#[derive(Debug, Clone)]
+pub struct PlannedGolden {
+    /// The file.
+    pub file: PathBuf,
+    /// Channels, exact or patterns with `*`.
+    pub channels: Vec<String>,
+    /// Where it is named.
+    pub place: Place,
 }
 
 impl Case {
@@ -359,7 +372,7 @@ fn case<'i>(
         values.insert((*name).to_owned(), value.clone());
     }
     let (mut steps, mut faults, mut always) = (Vec::new(), Vec::new(), Vec::new());
-    let mut mentions = Vec::new();
+    let (mut mentions, mut goldens) = (Vec::new(), Vec::new());
     let mut last = None;
     for (index, (file, tree)) in files.iter().zip(trees).enumerate() {
         let mut tree = tree.clone();
@@ -385,6 +398,13 @@ fn case<'i>(
         }
         for fault in &content.fault {
             faults.push(compiler.fault(fault)?);
+        }
+        for golden in &content.golden {
+            goldens.push(PlannedGolden {
+                file: file.beside(golden.file.get_ref()),
+                channels: golden.channels.clone(),
+                place: file.place(&golden.file.span()),
+            });
         }
         for invariant in &content.always {
             always.push(compiler.always(invariant)?);
@@ -417,7 +437,7 @@ fn case<'i>(
             )
             .help("add `bench = \"path/to/bench.toml\"`, relative to this file"));
     };
-    if steps.is_empty() && always.is_empty() {
+    if steps.is_empty() && always.is_empty() && goldens.is_empty() {
         return Err(file
             .error(span, "the scenario does nothing")
             .help("add a [[step]] or an [[always]] table"));
@@ -444,6 +464,7 @@ fn case<'i>(
         steps,
         faults,
         always,
+        goldens,
         files: files.to_vec(),
         mentions,
     };

@@ -25,7 +25,7 @@ pub use expect::{
     AnyEvent, ConnectorCall, DeadLetter, DisplayText, EntityOperation, EntityState, Expect, Led,
     Metric, Telemetry, TwinState, UartOutput, Workflow, Written,
 };
-pub use load::{Case, Place, Reader, Suite};
+pub use load::{Case, Place, PlannedGolden, Reader, Suite};
 
 /// The version of the format that this program reads.
 pub const VERSION: u32 = 1;
@@ -77,6 +77,9 @@ pub struct ScenarioFile {
     /// The scenario is run once for every combination within a table.
     #[serde(default)]
     pub matrix: Vec<Matrix>,
+    /// Parts of the canonical stream that must be as they were kept in a file.
+    #[serde(default)]
+    pub golden: Vec<Golden>,
     /// Profiles of the application in which the scenario must fail: it shows their defect.
     #[serde(default)]
     pub fails_in: Vec<String>,
@@ -261,6 +264,17 @@ pub struct Always {
     /// An event or a state that must not be.
     #[schemars(with = "Option<Expect>")]
     pub never: Option<Spanned<Expect>>,
+}
+
+/// A part of the canonical stream that must be as it was kept.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Golden {
+    /// The file, relative to this one; what differs is written beside it as `.new`.
+    #[schemars(with = "String")]
+    pub file: Spanned<PathBuf>,
+    /// Channels (`kind/source`), exact or patterns with `*`.
+    pub channels: Vec<String>,
 }
 
 /// Every combination of these; an empty list leaves what the scenario says.
