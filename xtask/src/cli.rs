@@ -36,6 +36,10 @@ enum Verb {
     Firmware(firmware::Args),
     /// Measure and print figures.
     Bench(figures::Args),
+    /// Run the durable engine through random work with crashes, and check what it did.
+    Sim(figures::Sim),
+    /// Compare random instructions of the emulated core with another emulator.
+    FuzzIsa(figures::FuzzIsa),
 }
 
 /// Parses the command line and does what it asks.
@@ -51,6 +55,8 @@ pub fn main() -> Result<()> {
         Verb::Ui => page::run(),
         Verb::Firmware(args) => firmware::run(&args),
         Verb::Bench(args) => figures::run(&args),
+        Verb::Sim(args) => figures::sim(&args),
+        Verb::FuzzIsa(args) => figures::fuzz_isa(&args),
     }
 }
 

@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: figures, measured in release builds.
+//! `cargo xtask bench`, `sim` and `fuzz-isa`: programs that take long, in release builds.
 
 use miette::Result;
 
-use crate::shell;
+use crate::{place, setup, shell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -19,13 +19,98 @@ pub(crate) struct Args {
 enum Name {
     /// The whole way: virtual seconds a second, messages a second, memory, time to first telemetry.
     Journey,
+    /// The durable engine: operations and orchestrations a second, latency, memory, restart; beside
+    /// another durable engine.
+    Engine,
+    /// The hub: messages a second with authentication and a durable log, latency, idle
+    /// connections; beside mosquitto.
+    Hub,
+    /// The emulated board: instructions a second and memory; beside QEMU.
+    Emulator,
 }
 
-/// Runs the program that measures.
+impl Name {
+    /// Package and example that measure.
+    const fn program(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Journey => ("twinbench", "journey-figures"),
+            Self::Engine => ("twinbench-engine", "engine-figures"),
+            Self::Hub => ("twinbench-hub", "hub-figures"),
+            Self::Emulator => ("twinbench-emulator", "emulator-figures"),
+        }
+    }
+
+    /// The manifest of a program that measures somebody else's in the same way, where that is not
+    /// done by ours.
+    const fn peer(self) -> Option<&'static str> {
+        match self {
+            Self::Engine => Some("twins/engine/peer/Cargo.toml"),
+            Self::Journey | Self::Hub | Self::Emulator => None,
+        }
+    }
+}
+
+/// Runs the programs that measure.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let (package, example) = match args.name {
-        Name::Journey => ("twinbench", "journey-figures"),
+    let (package, example) = args.name.program();
+    run_example(package, example, &args.arguments)?;
+    let Some(peer) = args.name.peer() else {
+        return Ok(());
     };
+    let mut cargo = shell::cargo(["run", "--release", "--manifest-path"]);
+    cargo
+        .arg(place::root().join(peer))
+        .env("CARGO_TARGET_DIR", place::target()?.join("peers"));
+    shell::run(&mut cargo)
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sim {
+    /// How many seeds.
+    #[arg(long, default_value_t = 10_000, conflicts_with = "seed")]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 0, conflicts_with = "seed")]
+    from: u64,
+    /// This seed alone.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Runs the durable engine through random work with crashes, a seed at a time.
+pub(crate) fn sim(args: &Sim) -> Result<()> {
+    let (from, seeds) = args.seed.map_or((args.from, args.seeds), |seed| (seed, 1));
+    let arguments = [
+        "--from".to_owned(),
+        from.to_string(),
+        "--seeds".to_owned(),
+        seeds.to_string(),
+    ];
+    run_example("twinbench-engine", "sim", &arguments)
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FuzzIsa {
+    /// How long, in seconds.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Where the random instructions begin.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Compares random instructions with another emulator of the same core.
+pub(crate) fn fuzz_isa(args: &FuzzIsa) -> Result<()> {
+    let arguments = [
+        "--seconds".to_owned(),
+        args.seconds.to_string(),
+        "--seed".to_owned(),
+        args.seed.to_string(),
+    ];
+    run_example("twinbench-emulator", "fuzz-isa", &arguments)
+}
+
+fn run_example(package: &str, example: &str, arguments: &[String]) -> Result<()> {
     let mut cargo = shell::cargo([
         "run",
         "--release",
@@ -35,5 +120,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         example,
         "--",
     ]);
-    shell::run(cargo.args(&args.arguments))
+    if let Some(python) = setup::python::program() {
+        cargo.env("TWINBENCH_PYTHON", python);
+    }
+    shell::run(cargo.args(arguments))
 }

@@ -15,7 +15,11 @@ pub const LAYERS: [&[&str]; 7] = [
         "renode-rs-bindings",
     ],
     &["twinbench-machine", "twinbench-hub", "twinbench-engine"],
-    &["twinbench-scenario", "twinbench-serverless"],
+    &[
+        "twinbench-scenario",
+        "twinbench-serverless",
+        "twinbench-durabletask",
+    ],
     &["twinbench"],
     &["twinbench-desktop"],
 ];
