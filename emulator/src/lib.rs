@@ -3,7 +3,8 @@
 pub mod board;
 mod bus;
 mod core;
-mod debug;
+pub mod debug;
+pub mod gdb;
 mod image;
 mod machine;
 mod memory;

@@ -6,7 +6,7 @@ use twinbench_model::VirtualTime;
 
 use crate::{
     bus::Bus,
-    core::{Core, Halted, Sleep},
+    core::{Core, DebugStop, Halted, Sleep},
     image::Image,
     memory::MemoryMap,
     peripheral::{Clocks, Context, Peripheral, Pins, Signal},
@@ -31,6 +31,8 @@ pub enum Stop {
     Lockup(String),
     /// The firmware ended by semihosting, with its code.
     Exited(i32),
+    /// It stands still for a debugger, until [`Chip::resume`]; time does not go on.
+    Debug(DebugStop),
 }
 
 /// When a chip wants to run next.
@@ -98,6 +100,9 @@ impl Chip {
                 if let Some(stop) = stop {
                     return stop;
                 }
+            }
+            if let Some(stop) = self.core.debug.stop {
+                return Stop::Debug(stop);
             }
             if self.core.now() >= t {
                 return self.reported.clone().unwrap_or(Stop::Reached);

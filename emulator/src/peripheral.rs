@@ -220,6 +220,13 @@ pub enum SignalKind {
     },
     /// The display's frame buffer changed (sent when a transfer to it ends).
     Display(Bytes),
+    /// What the firmware wrote to a stimulus port of the instrumentation trace.
+    Itm {
+        /// The port, 0 to 31.
+        port: u8,
+        /// One, two or four bytes.
+        bytes: Bytes,
+    },
     /// What the firmware wrote by semihosting.
     Semihosting(Bytes),
     /// A line of diagnosis.

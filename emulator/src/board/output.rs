@@ -24,7 +24,7 @@ pub struct BoardOutput {
 pub enum BoardOutputKind {
     /// Bytes on a named serial port: those that left between two calls of
     /// [`Board::drain`](super::Board::drain). Text written by semihosting comes from a port of
-    /// that name.
+    /// that name, what is written to stimulus port n of the trace from `itm` and n.
     Uart {
         /// The board's name for the port.
         port: Arc<str>,
@@ -71,6 +71,13 @@ impl Names {
                 }
                 SignalKind::Semihosting(text) => {
                     let (last, all) = bytes.entry(SEMIHOSTING.into()).or_default();
+                    *last = time;
+                    all.extend_from_slice(&text);
+                    continue;
+                }
+                SignalKind::Itm { port, bytes: text } => {
+                    let port: Arc<str> = format!("itm{port}").into();
+                    let (last, all) = bytes.entry(port).or_default();
                     *last = time;
                     all.extend_from_slice(&text);
                     continue;

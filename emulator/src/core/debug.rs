@@ -38,6 +38,7 @@ impl Core {
         let guarded = address >> 20 != 0xE00;
         let mpu = guarded.then(|| std::mem::take(&mut self.mpu));
         let limit = self.limit;
+        let looking = std::mem::take(&mut self.debug.looking);
         self.refresh_protection();
         let result = match (value, size) {
             (None, 1) => self.load8(address),
@@ -48,6 +49,9 @@ impl Core {
             (Some(value), _) => self.store32(address, value).map(|()| value),
         };
         self.control = control;
+        if address >> 12 != 0xE0001 && address >> 12 != 0xE0002 {
+            self.debug.looking = looking;
+        }
         if let Some(mpu) = mpu {
             self.mpu = mpu;
         }

@@ -269,6 +269,7 @@ impl Core {
         self.nvic = nvic::Nvic::default();
         self.systick = super::systick::SysTick::default();
         self.mpu = super::mpu::Mpu::default();
+        self.debug.reset();
         self.scs = super::scs::Registers::default();
         self.scs.vector_table = self.bus.flash.image().vectors();
         self.r = [0; 16];

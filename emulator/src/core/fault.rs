@@ -1,7 +1,8 @@
 //! From a trap to a fault exception, its status registers, escalation and lockup.
 
 use super::{
-    Core, Halted, Trap,
+    Core, DebugStop, Halted, Trap,
+    debugger::BKPT,
     nvic::{BUS_FAULT, HARD_FAULT, MEMORY_FAULT, SUPERVISOR_CALL, USAGE_FAULT},
 };
 
@@ -47,12 +48,22 @@ impl Core {
         match trap {
             Trap::ExceptionReturn(value) => self.exception_return(value, pc),
             Trap::Semihosting => self.semihosting(),
+            Trap::Breakpoint if self.debug_breakpoint(pc) => {}
             Trap::Supervisor => {
                 self.advance_it();
                 self.fault(trap, self.next);
             }
             _ => self.fault(trap, pc),
         }
+    }
+
+    /// `BKPT`: stops for a debugger, or becomes the debug monitor's; the PC stays at it.
+    fn debug_breakpoint(&mut self, pc: u32) -> bool {
+        let taken = self.debug_event(DebugStop::Breakpoint(pc), BKPT);
+        if taken {
+            self.next = pc;
+        }
+        taken
     }
 
     /// Raises the exception of a trap, to return to `address`.

@@ -130,7 +130,7 @@ impl Core {
 
     /// Whether each access is checked.
     pub(crate) fn guarded(&self) -> bool {
-        self.mpu.enabled() || self.scs.unaligned_traps()
+        self.mpu.enabled() || self.scs.unaligned_traps() || self.debug.looking
     }
 
     fn permits(&self, address: u32, wish: Wish) -> bool {
@@ -150,6 +150,9 @@ impl Core {
 
     #[inline(never)]
     fn load_slowly(&mut self, address: u32, size: u32) -> Result<u32, Trap> {
+        if self.debug.looking {
+            self.watch(address, size, false);
+        }
         if !self.guarded()
             && let Some(value) = self.bus.memory(address, size)
         {
@@ -196,6 +199,9 @@ impl Core {
 
     #[inline(never)]
     fn store_slowly(&mut self, address: u32, size: u32, value: u32) -> Result<(), Trap> {
+        if self.debug.looking {
+            self.watch(address, size, true);
+        }
         if address & (size - 1) != 0 {
             if self.scs.unaligned_traps() || is_device(address) {
                 return Err(Trap::Unaligned);

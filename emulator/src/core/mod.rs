@@ -23,6 +23,7 @@ mod alu;
 mod branch;
 mod data;
 mod debug;
+mod debugger;
 mod decode;
 mod decode16;
 mod decode32;
@@ -51,6 +52,8 @@ mod systick;
 mod tests;
 mod timebase;
 
+pub(crate) use debugger::Debugger;
+pub use debugger::{Access, DebugStop};
 pub(crate) use op::{CodePages, Op, PAGE_BYTES, Page, RamCode, decode_page};
 pub(crate) use run::Halted;
 pub(crate) use timebase::Timebase;
@@ -143,6 +146,7 @@ pub(crate) struct Core {
     pub(crate) scs: scs::Registers,
     pub(crate) systick: systick::SysTick,
     pub(crate) mpu: mpu::Mpu,
+    pub(crate) debug: Debugger,
     pub(crate) time: Timebase,
     pub(crate) halted: Option<Halted>,
     /// `AIRCR.SYSRESETREQ` was written.
@@ -180,6 +184,7 @@ impl Core {
             scs: scs::Registers::default(),
             systick: systick::SysTick::default(),
             mpu: mpu::Mpu::default(),
+            debug: Debugger::default(),
             time: Timebase::new(bus.clocks.hclk),
             halted: None,
             reset_requested: false,

@@ -81,6 +81,9 @@ impl Core {
 
     /// Executes one instruction that is not in unprotected flash memory.
     fn fetch_slowly(&mut self, flash: &Flash, pc: u32) {
+        if self.debug.looking && self.breaks(pc) {
+            return;
+        }
         self.r[15] = pc.wrapping_add(4);
         if !self.permits_fetch(pc) || pc >> 29 == 2 || pc >> 29 >= 5 {
             // Peripherals and devices are never executable (ARMv7-M ARM, B3.1).
@@ -119,7 +122,7 @@ impl Core {
         if self.scs.pending_is_event() && self.nvic.pending & !before != 0 {
             self.event = true;
         }
-        if self.halted.is_some() {
+        if self.halted.is_some() || self.debug.stop.is_some() {
             return;
         }
         if self.sleep != Sleep::Awake {
@@ -150,6 +153,9 @@ impl Core {
     pub(crate) fn is_busy(&self) -> bool {
         if self.halted.is_some() {
             return self.bus.reset_requested;
+        }
+        if self.debug.stop.is_some() {
+            return false;
         }
         self.sleep == Sleep::Awake
             || self.bus.attention

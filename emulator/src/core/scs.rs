@@ -110,6 +110,11 @@ impl Registers {
         }
     }
 
+    /// `DEMCR`.
+    pub(crate) fn debug_control(&self) -> u32 {
+        self.debug_control
+    }
+
     fn counts(&self) -> bool {
         self.debug_control & TRACE_ENABLE != 0 && self.watch_control & 1 != 0
     }
@@ -166,6 +171,9 @@ impl Core {
     }
 
     fn read_system_word(&mut self, address: u32) -> Option<u32> {
+        if let Some(value) = self.read_debug(address) {
+            return Some(value);
+        }
         Some(match address {
             // ITM stimulus ports: always ready.
             0xE000_0000..0xE000_0080 => 1,
@@ -226,6 +234,7 @@ impl Core {
         let word = address & !3;
         let shift = 8 * (address & 3);
         match word {
+            0xE000_0000..0xE000_0080 => self.trace(word, size, value),
             0xE000_E400..0xE000_E4F0 | 0xE000_ED18..0xE000_ED24 => {
                 let first = if word < 0xE000_ED00 {
                     address - 0xE000_E400 + 16
@@ -249,6 +258,9 @@ impl Core {
 
     fn write_system_word(&mut self, address: u32, value: u32) -> bool {
         let cycles = self.cycles;
+        if self.write_debug(address, value) {
+            return true;
+        }
         match address {
             0xE000_0000..0xE000_1000 | 0xE000_1008..0xE000_3000 => {}
             0xE000_1000 => self

@@ -20,6 +20,7 @@ impl Chip {
         let core = self.core_mut();
         core.service();
         if core.halted.is_none() && core.sleep == crate::core::Sleep::Awake {
+            core.debug.pass(core.next);
             core.run(core.cycles + 1);
             core.service();
         }

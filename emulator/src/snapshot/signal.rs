@@ -18,6 +18,7 @@ enum Kind {
     Uart(String, u8),
     Pin(u8, u8, bool),
     Display(bytes::Bytes),
+    Itm(u8, bytes::Bytes),
     Semihosting(bytes::Bytes),
     Note(String),
 }
@@ -28,6 +29,7 @@ impl From<&Signal> for SavedSignal {
             SignalKind::Uart { name, byte } => Kind::Uart((*name).to_owned(), *byte),
             SignalKind::Pin { port, pin, high } => Kind::Pin(*port, *pin, *high),
             SignalKind::Display(frame) => Kind::Display(frame.clone()),
+            SignalKind::Itm { port, bytes } => Kind::Itm(*port, bytes.clone()),
             SignalKind::Semihosting(text) => Kind::Semihosting(text.clone()),
             SignalKind::Note(text) => Kind::Note(text.clone()),
         };
@@ -51,6 +53,7 @@ impl SavedSignal {
             }
             Kind::Pin(port, pin, high) => SignalKind::Pin { port, pin, high },
             Kind::Display(frame) => SignalKind::Display(frame),
+            Kind::Itm(port, bytes) => SignalKind::Itm { port, bytes },
             Kind::Semihosting(text) => SignalKind::Semihosting(text),
             Kind::Note(text) => SignalKind::Note(text),
         };

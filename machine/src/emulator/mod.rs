@@ -225,6 +225,8 @@ impl EmulatorMachine {
         }
         let halt = match stop {
             Stop::Reached => return Ok(None),
+            // Nobody attaches a debugger without running the board itself.
+            Stop::Debug(stop) => Halt::Lockup(format!("stopped for a debugger: {stop:?}")),
             Stop::Lockup(reason) => Halt::Lockup(reason),
             Stop::Exited(code) => Halt::Exited(code),
         };
@@ -273,6 +275,10 @@ impl EmulatorMachine {
                 None => return,
             },
             SignalKind::Display(frame) => OutputKind::Display { frame },
+            SignalKind::Itm { port, bytes } => OutputKind::Uart {
+                port: Name::Owned(format!("itm{port}")),
+                bytes,
+            },
             SignalKind::Semihosting(bytes) => OutputKind::Uart {
                 port: Name::Borrowed("semihosting"),
                 bytes,
