@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Turns that are worth waking another thread.
-const WORTH_A_THREAD: usize = 64;
+pub(crate) const WORTH_A_THREAD: usize = 64;
 /// Exchanges between partitions after which the caller may commit before it goes on.
 const MOST_ROUNDS: usize = 10_000;
 
@@ -31,7 +31,9 @@ pub struct Engine {
     pub(crate) generation: u64,
     pub(crate) drained_generation: u64,
     pub(crate) given: u64,
-    pool: Option<rayon::ThreadPool>,
+    /// Messages of an earlier run wait among the timers although they are due.
+    restored: bool,
+    pub(crate) pool: Option<rayon::ThreadPool>,
 }
 
 impl Engine {
@@ -60,6 +62,7 @@ impl Engine {
             generation: 0,
             drained_generation: 0,
             given: 0,
+            restored: false,
             pool,
         }
     }
@@ -108,12 +111,7 @@ impl Engine {
 
     /// Carries messages between partitions, in the order of those who send.
     pub(crate) fn exchange(&mut self) {
-        for sender in 0..self.partitions.len() {
-            for message in std::mem::take(&mut self.partitions[sender].outbox) {
-                self.partitions[home(&message.to)].take_in(message);
-            }
-        }
-        // What was refused on arrival may have been answered.
+        // Again and again: what is refused on arrival is answered.
         while self
             .partitions
             .iter()
@@ -151,6 +149,10 @@ impl Engine {
     /// Time does not go back: an earlier `now` counts as the latest one. What has become due by
     /// then comes before whatever the caller brings.
     pub(crate) fn advance(&mut self, now: VirtualTime) {
+        if now <= self.now && !self.restored {
+            return;
+        }
+        self.restored = false;
         self.now = self.now.max(now);
         for partition in &mut self.partitions {
             partition.advance(self.now);
@@ -175,6 +177,7 @@ impl Engine {
             self.partitions[home(&message.to)].timers.add(message);
         }
         self.generation += 1;
+        self.restored = true;
         self.offer();
     }
 }

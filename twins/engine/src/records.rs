@@ -14,6 +14,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use twinbench_model::{EntityId, Record, Table, VirtualTime};
 
@@ -22,7 +23,8 @@ use crate::{
     history::HistoryEvent,
     instance::Head,
     message::{Address, Body, Message},
-    partition::home,
+    engine::WORTH_A_THREAD,
+    partition::{Partition, home},
     slot::{Held, LockHolder, Slot},
     store::Row,
 };
@@ -147,8 +149,27 @@ impl Engine {
     /// happened is in them, messages under way too; commit all of them together, and after that
     /// [`take_work`](Self::take_work) may give out what they caused.
     pub fn drain_records(&mut self, out: &mut Vec<Record>) {
-        for partition in &mut self.partitions {
-            partition.drain_records(out);
+        let changes: usize = self.partitions.iter().map(Partition::changes).sum();
+        match &self.pool {
+            Some(pool) if changes >= WORTH_A_THREAD => {
+                let partitions = &mut self.partitions;
+                let drained: Vec<Vec<Record>> = pool.install(|| {
+                    partitions
+                        .par_iter_mut()
+                        .map(|partition| {
+                            let mut records = Vec::new();
+                            partition.drain_records(&mut records);
+                            records
+                        })
+                        .collect()
+                });
+                out.extend(drained.into_iter().flatten());
+            }
+            _ => {
+                for partition in &mut self.partitions {
+                    partition.drain_records(out);
+                }
+            }
         }
         if self.generation != self.drained_generation {
             self.drained_generation = self.generation;

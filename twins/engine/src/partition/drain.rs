@@ -11,6 +11,11 @@ use crate::{
 };
 
 impl Partition {
+    /// How many entities and orchestrations have changed since the last drain.
+    pub(crate) fn changes(&self) -> usize {
+        self.changed_entities.len() + self.changed_instances.len()
+    }
+
     /// Adds the changes since the last call to `out`.
     pub(crate) fn drain_records(&mut self, out: &mut Vec<Record>) {
         for number in self.consumed.drain(..) {
