@@ -60,7 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut cargo = shell::cargo(["run", "--release", "--manifest-path"]);
     cargo
         .arg(place::root().join(peer))
-        .env("CARGO_TARGET_DIR", place::target()?.join("peers"));
+        .env("CARGO_TARGET_DIR", place::target()?.join("peers"))
+        // It tells every wait for its database.
+        .env("RUST_LOG", "off");
     shell::run(&mut cargo)
 }
 
