@@ -9,7 +9,11 @@ use object::{
     read::elf::{FileHeader, ProgramHeader, SectionHeader},
 };
 
-use crate::{core::CodePages, memory::MemoryMap};
+use crate::{
+    core::CodePages,
+    loading::{self, FirmwareFile, Format, Part},
+    memory::MemoryMap,
+};
 
 /// Names under which tool chains put the vector table.
 const VECTOR_SECTIONS: [&[u8]; 3] = [b".vector_table", b".isr_vector", b".vectors"];
@@ -93,6 +97,51 @@ pub enum ImageError {
         /// Its end.
         ram_end: u64,
     },
+    /// Raw bytes do not say where they belong.
+    #[error(
+        "raw bytes without an address: say where they belong, such as 0x08000000, or give the .elf or .hex"
+    )]
+    NeedsAddress,
+    /// An address for a file that has its own.
+    #[error("{format} says itself where it belongs: leave the address out")]
+    HasAddress {
+        /// The file's format.
+        format: Format,
+    },
+    /// A line of Intel HEX that cannot be read.
+    #[error("Intel HEX, line {line}: {cause}")]
+    Hex {
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong.
+        cause: String,
+    },
+    /// A block of UF2 that cannot be read.
+    #[error("UF2, block {block}: {cause}")]
+    Uf2 {
+        /// Its number, from 0.
+        block: usize,
+        /// What is wrong.
+        cause: String,
+    },
+    /// Two files, or two parts of one, want the same place.
+    #[error("{start:#010x}..{end:#010x} is also in {other}: link one of them elsewhere")]
+    Overlap {
+        /// First address in both.
+        start: u64,
+        /// The address after the last.
+        end: u64,
+        /// The file that has it already.
+        other: String,
+    },
+    /// What is wrong with one of several files.
+    #[error("{name}: {cause}")]
+    InFile {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        cause: Box<ImageError>,
+    },
     /// Nothing to load.
     #[error("no loadable segment: was the program linked with -Tlink.x, and not stripped empty?")]
     Empty,
@@ -118,55 +167,96 @@ impl Image {
     /// When the file is not a complete ARM executable for these memories; the message says what
     /// was found and what to do.
     pub fn from_elf(elf: &[u8], map: &MemoryMap) -> Result<Self, ImageError> {
-        let header = check_header(elf)?;
-        let endian = Endianness::Little;
-        let table_end = u64::from(header.e_phoff(endian))
-            + u64::from(header.e_phnum(endian)) * u64::from(header.e_phentsize(endian));
-        within(elf, "the program header table", table_end)?;
-        let segments = header
-            .program_headers(endian, elf)
-            .map_err(|error| ImageError::Damaged(error.to_string()))?;
-
-        let mut flash = vec![0xFF; map.flash_size as usize].into_boxed_slice();
-        let mut ram = Vec::new();
-        let mut lowest: Option<u32> = None;
-        for (index, segment) in segments.iter().enumerate() {
-            let size = segment.p_filesz(endian);
-            if segment.p_type(endian) != PT_LOAD || size == 0 {
-                continue;
-            }
-            let start = segment.p_offset(endian);
-            let end = u64::from(start) + u64::from(size);
-            within(elf, &format!("segment {index}"), end)?;
-            let Some(bytes) = elf.get(start as usize..end as usize) else {
-                continue;
-            };
-            let address = segment.p_paddr(endian);
-            if let Some(offset) = map.flash_offset(address, size) {
-                if let Some(place) = flash.get_mut(offset..offset + bytes.len()) {
-                    place.copy_from_slice(bytes);
-                }
-            } else if map.ram_offset(address, size).is_some() {
-                ram.push((address, Arc::from(bytes)));
-            } else {
-                return Err(outside(map, index, address, size));
-            }
-            lowest = Some(lowest.map_or(address, |low| low.min(address)));
+        let layout = elf_parts(elf, map)?;
+        let mut image = Self::empty(map);
+        for part in &layout.parts {
+            image.place(part)?;
         }
-        let Some(lowest) = lowest else {
-            return Err(ImageError::Empty);
-        };
-        let image = Self {
-            map: *map,
-            flash,
-            ram,
-            vectors: vector_section(header, elf).unwrap_or(lowest),
-            entry: header.e_entry(endian),
-            code: CodePages::new(map.flash_size),
-            fingerprint: OnceLock::new(),
-        };
+        image.vectors = layout.vectors;
+        image.entry = layout.entry;
         image.check_vectors()?;
         Ok(image)
+    }
+
+    /// Lays out one or several files of any format, such as a boot loader and an application. The
+    /// core starts from the start of flash memory when one of them has something there, else from
+    /// the first file's vector table.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is for other memories, or wants a place that another has; the
+    /// message says which and where.
+    pub fn from_files(files: &[FirmwareFile<'_>], map: &MemoryMap) -> Result<Self, ImageError> {
+        let mut image = Self::empty(map);
+        let mut taken: Vec<(u64, u64, String)> = Vec::new();
+        let mut first = None;
+        for file in files {
+            let within = |cause| ImageError::InFile {
+                name: file.name.to_owned(),
+                cause: Box::new(cause),
+            };
+            let format = Format::of(file.bytes);
+            let layout = if format == Format::Elf && file.address.is_none() {
+                elf_parts(file.bytes, map).map_err(within)?
+            } else {
+                let parts = loading::parts(file, format).map_err(within)?;
+                let lowest = parts.first().ok_or(ImageError::Empty).map_err(within)?;
+                Layout {
+                    vectors: lowest.address,
+                    entry: lowest.address,
+                    parts,
+                }
+            };
+            for part in &layout.parts {
+                let start = u64::from(part.address);
+                let end = start + part.bytes.len() as u64;
+                let other = taken
+                    .iter()
+                    .find(|(from, to, _)| start < *to && *from < end);
+                if let Some((from, to, other)) = other {
+                    return Err(within(ImageError::Overlap {
+                        start: start.max(*from),
+                        end: end.min(*to),
+                        other: other.clone(),
+                    }));
+                }
+                taken.push((start, end, file.name.to_owned()));
+                image.place(part).map_err(within)?;
+            }
+            if layout.vectors == map.flash_base {
+                first = Some((layout.vectors, layout.entry));
+            }
+            first = first.or(Some((layout.vectors, layout.entry)));
+        }
+        (image.vectors, image.entry) = first.ok_or(ImageError::Empty)?;
+        image.check_vectors()?;
+        Ok(image)
+    }
+
+    fn empty(map: &MemoryMap) -> Self {
+        Self {
+            map: *map,
+            flash: vec![0xFF; map.flash_size as usize].into_boxed_slice(),
+            ram: Vec::new(),
+            vectors: map.flash_base,
+            entry: map.flash_base,
+            code: CodePages::new(map.flash_size),
+            fingerprint: OnceLock::new(),
+        }
+    }
+
+    /// Puts bytes into flash memory, or notes them for RAM.
+    fn place(&mut self, part: &Part) -> Result<(), ImageError> {
+        let size = part.bytes.len() as u32;
+        if let Some(offset) = self.map.flash_offset(part.address, size) {
+            if let Some(place) = self.flash.get_mut(offset..offset + part.bytes.len()) {
+                place.copy_from_slice(&part.bytes);
+            }
+        } else if self.map.ram_offset(part.address, size).is_some() {
+            self.ram.push((part.address, Arc::from(&*part.bytes)));
+        } else {
+            return Err(outside(&self.map, 0, part.address, size));
+        }
+        Ok(())
     }
 
     /// An image from raw bytes placed at the start of flash memory, whose first words are the
@@ -273,6 +363,57 @@ impl std::fmt::Debug for Image {
             .field("entry", &self.entry)
             .finish_non_exhaustive()
     }
+}
+
+/// What a file puts where.
+struct Layout {
+    parts: Vec<Part>,
+    vectors: u32,
+    entry: u32,
+}
+
+/// Checks an ELF file and takes its loadable segments by their load (physical) addresses.
+fn elf_parts(elf: &[u8], map: &MemoryMap) -> Result<Layout, ImageError> {
+    let header = check_header(elf)?;
+    let endian = Endianness::Little;
+    let table_end = u64::from(header.e_phoff(endian))
+        + u64::from(header.e_phnum(endian)) * u64::from(header.e_phentsize(endian));
+    within(elf, "the program header table", table_end)?;
+    let segments = header
+        .program_headers(endian, elf)
+        .map_err(|error| ImageError::Damaged(error.to_string()))?;
+
+    let mut parts = Vec::new();
+    let mut lowest: Option<u32> = None;
+    for (index, segment) in segments.iter().enumerate() {
+        let size = segment.p_filesz(endian);
+        if segment.p_type(endian) != PT_LOAD || size == 0 {
+            continue;
+        }
+        let start = segment.p_offset(endian);
+        let end = u64::from(start) + u64::from(size);
+        within(elf, &format!("segment {index}"), end)?;
+        let Some(bytes) = elf.get(start as usize..end as usize) else {
+            continue;
+        };
+        let address = segment.p_paddr(endian);
+        if map.flash_offset(address, size).is_none() && map.ram_offset(address, size).is_none() {
+            return Err(outside(map, index, address, size));
+        }
+        parts.push(Part {
+            address,
+            bytes: bytes.to_vec(),
+        });
+        lowest = Some(lowest.map_or(address, |low| low.min(address)));
+    }
+    let Some(lowest) = lowest else {
+        return Err(ImageError::Empty);
+    };
+    Ok(Layout {
+        parts,
+        vectors: vector_section(header, elf).unwrap_or(lowest),
+        entry: header.e_entry(endian),
+    })
 }
 
 /// Checks what the first 52 bytes say.

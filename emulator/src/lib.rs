@@ -6,6 +6,7 @@ mod core;
 pub mod debug;
 pub mod gdb;
 mod image;
+mod loading;
 mod machine;
 mod memory;
 mod overlay;
@@ -13,8 +14,10 @@ pub mod peripheral;
 pub mod sensors;
 pub mod snapshot;
 pub mod stm32;
+pub mod symbols;
 
 pub use image::{Image, ImageError};
+pub use loading::{FirmwareFile, Format};
 pub use machine::{Chip, Mapped, NextWake, Registers, Stop};
 pub use memory::MemoryMap;
 pub use snapshot::{Snapshot, SnapshotError};
