@@ -15,6 +15,7 @@
 
 pub mod coverage;
 pub mod diagnostic;
+pub mod explore;
 pub mod file;
 pub mod matcher;
 pub mod plan;

@@ -845,6 +845,14 @@ impl Compiler<'_, '_> {
                 )
                 .help("remove `for`"));
         }
+        if it.kind.is_whole_run() && (it.from != VirtualDuration::ZERO || it.length.is_some()) {
+            return Err(self
+                .error(
+                    span,
+                    format!("a {} is there for the whole run", it.kind.name()),
+                )
+                .help("write `from = \"0s\"`, and no `for`"));
+        }
         if matches!(it.kind, FaultKind::Brownout) && it.length.is_none() {
             return Err(self
                 .error(

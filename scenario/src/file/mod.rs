@@ -154,7 +154,7 @@ pub enum Since {
 }
 
 /// Something that goes wrong for a while.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fault {
     /// When it begins, counted from the scenario's begin.
@@ -207,11 +207,15 @@ pub enum FaultKind {
     ClockSkew,
     /// A connector refuses every call.
     ConnectorDown,
+    /// Signals of the function to entities overtake each other, by up to `by`; for the whole run.
+    SignalReorder,
+    /// Signals of the function to entities come twice; for the whole run.
+    SignalDuplicate,
 }
 
 impl FaultKind {
     /// Every kind, in the order of the reference.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -222,6 +226,8 @@ impl FaultKind {
         Self::WifiDown,
         Self::ClockSkew,
         Self::ConnectorDown,
+        Self::SignalReorder,
+        Self::SignalDuplicate,
     ];
 
     /// Its name in files.
@@ -237,7 +243,14 @@ impl FaultKind {
             Self::WifiDown => "wifi-down",
             Self::ClockSkew => "clock-skew",
             Self::ConnectorDown => "connector-down",
+            Self::SignalReorder => "signal-reorder",
+            Self::SignalDuplicate => "signal-duplicate",
         }
+    }
+
+    /// Whether it is there for the whole run.
+    pub const fn is_whole_run(self) -> bool {
+        matches!(self, Self::SignalReorder | Self::SignalDuplicate)
     }
 
     /// Whether it happens at one instant and has no length.
