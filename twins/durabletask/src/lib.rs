@@ -15,11 +15,13 @@ pub mod convert;
 mod handle;
 mod host;
 mod server;
+mod worker;
 mod workers;
 
 pub use handle::{EngineHandle, EngineJobs, Engines, HandleError, engine_handle};
 pub use host::{Host, HostError, HostOptions, Pace};
 pub use server::{DEFAULT_ADDRESS, Listening, ServeError, ServerOptions, serve};
+pub use worker::{WorkError, Worker, WorkerOptions, work};
 
 /// The protocol's messages, client and server, made of `proto/durabletask.proto`.
 #[expect(
