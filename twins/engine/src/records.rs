@@ -20,10 +20,10 @@ use twinbench_model::{EntityId, Record, Table, VirtualTime};
 
 use crate::{
     Engine, Instance, Json,
+    engine::WORTH_A_THREAD,
     history::HistoryEvent,
     instance::Head,
     message::{Address, Body, Message},
-    engine::WORTH_A_THREAD,
     partition::{Partition, home},
     slot::{Held, LockHolder, Slot},
     store::Row,
@@ -182,6 +182,26 @@ impl Engine {
         self.offer();
     }
 
+    /// Most rows of most stores: read by all threads.
+    fn restore_entities(&mut self, rows: Vec<Row>) -> Result<(), RestoreError> {
+        let slots: Vec<_> = match &self.pool {
+            Some(pool) => pool.install(|| {
+                rows.into_par_iter()
+                    .map(entity)
+                    .collect::<Result<_, RestoreError>>()
+            })?,
+            None => rows.into_iter().map(entity).collect::<Result<_, _>>()?,
+        };
+        let mut sorted: Vec<Vec<_>> = self.partitions.iter().map(|_| Vec::new()).collect();
+        for (address, id, slot) in slots {
+            sorted[address].push((id, slot));
+        }
+        for (partition, slots) in self.partitions.iter_mut().zip(sorted) {
+            partition.entities = slots.into_iter().collect();
+        }
+        Ok(())
+    }
+
     /// Fills an engine that was just built with what was stored. What was under way goes on in the
     /// next [`run`](Self::run).
     ///
@@ -190,6 +210,7 @@ impl Engine {
     pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>) -> Result<(), RestoreError> {
         let mut histories: BTreeMap<Arc<str>, BTreeMap<u32, Vec<HistoryEvent>>> = BTreeMap::new();
         let mut messages = BTreeMap::new();
+        let mut entities = Vec::new();
         for (key, bytes) in rows {
             let fail = |reason: &str| RestoreError {
                 key: key.escape_ascii().to_string(),
@@ -217,23 +238,7 @@ impl Engine {
                         .ok_or_else(|| fail("there is no such partition"))?;
                     partition.serial = u64::from_be_bytes(serial);
                 }
-                ENTITY => {
-                    let id: EntityId = text()?
-                        .parse()
-                        .map_err(|_| fail("its key is no entity id"))?;
-                    let row: EntityRow = read(&bytes).map_err(|reason| fail(&reason))?;
-                    let mut slot = Slot::new(&id);
-                    slot.stored.clone_from(&row.state);
-                    slot.held = Held::of_text(row.state);
-                    slot.has_row = true;
-                    slot.last_operation = row.at;
-                    slot.lock = row.lock.map(|lock| LockHolder {
-                        owner: lock.owner,
-                        section: lock.section,
-                    });
-                    let address = Address::Entity(id.clone());
-                    self.partitions[home(&address)].entities.insert(id, slot);
-                }
+                ENTITY => entities.push((key, bytes)),
                 ORCHESTRATION => {
                     let id: Arc<str> = text()?.into();
                     let head: Head = read(&bytes).map_err(|reason| fail(&reason))?;
@@ -269,6 +274,7 @@ impl Engine {
                 _ => return Err(fail("its key is none of the engine's")),
             }
         }
+        self.restore_entities(entities)?;
         for (id, chunks) in histories {
             let address = Address::Instance(Arc::clone(&id));
             if let Some(instance) = self.partitions[home(&address)].instances.get_mut(&id) {
@@ -288,4 +294,29 @@ impl Engine {
         self.resume(messages.collect());
         Ok(())
     }
+}
+
+/// An entity from its row, and its partition.
+fn entity((key, bytes): Row) -> Result<(usize, EntityId, Slot), RestoreError> {
+    let fail = |reason: &str| RestoreError {
+        key: key.escape_ascii().to_string(),
+        reason: reason.to_owned(),
+    };
+    let text = key
+        .get(1..)
+        .and_then(|name| std::str::from_utf8(name).ok())
+        .ok_or_else(|| fail("its key is no text"))?;
+    let id: EntityId = text.parse().map_err(|_| fail("its key is no entity id"))?;
+    let row: EntityRow = read(&bytes).map_err(|reason| fail(&reason))?;
+    let mut slot = Slot::new(&id);
+    slot.stored.clone_from(&row.state);
+    slot.held = Held::of_text(row.state);
+    slot.has_row = true;
+    slot.last_operation = row.at;
+    slot.lock = row.lock.map(|lock| LockHolder {
+        owner: lock.owner,
+        section: lock.section,
+    });
+    let address = Address::Entity(id.clone());
+    Ok((home(&address), id, slot))
 }
