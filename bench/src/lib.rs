@@ -7,5 +7,6 @@ pub mod cli;
 pub mod exit;
 pub mod file;
 pub mod report;
+mod scenario;
 pub mod serve;
 pub mod session;

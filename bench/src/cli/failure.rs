@@ -4,7 +4,7 @@ use std::fmt;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
-use crate::{exit::Exit, file, serve, session};
+use crate::{exit::Exit, file, scenario, serve, session};
 
 use super::Format;
 
@@ -99,6 +99,16 @@ impl From<session::Error> for Failure {
         Self {
             help,
             ..Self::new(exit, message)
+        }
+    }
+}
+
+impl From<scenario::Trouble> for Failure {
+    fn from(trouble: scenario::Trouble) -> Self {
+        match trouble {
+            scenario::Trouble::File(error) => error.into(),
+            scenario::Trouble::Session(error) => error.into(),
+            other => Self::new(Exit::Internal, other.to_string()),
         }
     }
 }

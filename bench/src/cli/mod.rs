@@ -2,11 +2,13 @@
 
 mod check;
 mod completions;
+mod explore;
 mod failure;
 mod key;
 mod logging;
 mod progress;
 mod run;
+mod test;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -22,6 +24,7 @@ pub use failure::Failure;
     after_help = "Examples:
   twinbench run fixtures/benches/journey.toml --for 10m
   twinbench run fixtures/benches/journey.toml --for 10m --serve
+  twinbench test fixtures/scenarios
   twinbench check fixtures/benches/journey.toml
   twinbench key
 
@@ -34,14 +37,35 @@ struct Cli {
     #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
     log: String,
     /// How to print: for people, or one JSON object a line for machines.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, global = true, value_enum, default_value_t = Style::Human)]
+    format: Style,
     #[command(subcommand)]
     verb: Verb,
 }
 
-/// How results and progress are printed.
+/// How results and progress are asked to be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Style {
+    /// Tables and a progress line.
+    Human,
+    /// JSON.
+    Json,
+    /// JSON, one object a line as soon as it is known.
+    Jsonl,
+}
+
+impl Style {
+    /// For verbs whose JSON is lines in any case.
+    pub(crate) fn format(self) -> Format {
+        match self {
+            Self::Human => Format::Human,
+            Self::Json | Self::Jsonl => Format::Json,
+        }
+    }
+}
+
+/// How results and progress are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Tables and a progress line.
     Human,
@@ -55,6 +79,10 @@ enum Verb {
     Run(run::Args),
     /// Serve a bench at real time with its API and page (the same as `run --serve`).
     Serve(run::Args),
+    /// Run scenarios headless and say which of them hold.
+    Test(test::Args),
+    /// Search for a seed and faults that break a scenario.
+    Explore(explore::Args),
     /// Check bench files without running them.
     Check(check::Args),
     /// Show the key that guards the API of a data folder.
@@ -78,15 +106,18 @@ pub fn main() -> Exit {
             return code;
         }
     };
-    let result = logging::start(&cli.log, cli.format).and_then(|()| match cli.verb {
-        Verb::Run(args) => run::run(&args, cli.format),
-        Verb::Serve(args) => run::run(&args.serving(), cli.format),
-        Verb::Check(args) => check::run(&args, cli.format),
-        Verb::Key(args) => key::run(&args, cli.format),
+    let format = cli.format.format();
+    let result = logging::start(&cli.log, format).and_then(|()| match cli.verb {
+        Verb::Run(args) => run::run(&args, format),
+        Verb::Serve(args) => run::run(&args.serving(), format),
+        Verb::Test(args) => test::run(&args, cli.format),
+        Verb::Explore(args) => explore::run(&args, format),
+        Verb::Check(args) => check::run(&args, format),
+        Verb::Key(args) => key::run(&args, format),
         Verb::Completions(args) => {
             completions::run(&args);
             Ok(Exit::Pass)
         }
     });
-    result.unwrap_or_else(|failure| failure.report(cli.format))
+    result.unwrap_or_else(|failure| failure.report(format))
 }

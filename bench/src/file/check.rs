@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, path::Path};
 
 use twinbench_model::{DeviceId, VirtualDuration};
 
-use super::{Backend, BenchFile, Device, Error, VERSION, error::nearest};
+use twinbench_scenario::diagnostic::nearest;
+
+use super::{Backend, BenchFile, Device, Error, VERSION};
 
 /// Boards of the embedded emulator.
 const BOARDS: [&str; 1] = ["az3166"];

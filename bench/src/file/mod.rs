@@ -4,7 +4,6 @@
 //! and column.
 
 mod check;
-mod error;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +15,8 @@ use toml::Spanned;
 use twinbench_machine::generator::Generator;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration};
 
-pub use error::Error;
+/// What is wrong with a bench file.
+pub use twinbench_scenario::FileError as Error;
 
 /// The version of the format that this program reads.
 pub const VERSION: u32 = 1;
@@ -156,8 +156,10 @@ impl BenchFile {
     /// # Errors
     /// With file, line, column, cause and what to do.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text =
-            std::fs::read_to_string(path).map_err(|cause| Error::unreadable(path, &cause))?;
+        let text = std::fs::read_to_string(path).map_err(|cause| {
+            Error::unreadable(path, "bench file", &cause)
+                .help("give the path of a bench file, such as fixtures/benches/journey.toml")
+        })?;
         Self::parse(path, &text)
     }
 

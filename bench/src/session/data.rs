@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use twinbench_engine::store::{FjallStore, Store};
+use twinbench_engine::store::Store;
 use twinbench_model::{Record, Table, VirtualTime};
 
 use super::Error;
@@ -25,7 +25,7 @@ pub struct DataFolder {
 
 impl DataFolder {
     /// Reads the head of an opened store; `None` when the folder is new.
-    pub(super) fn read(store: &mut FjallStore) -> Result<Option<Self>, Error> {
+    pub(super) fn read(store: &mut dyn Store) -> Result<Option<Self>, Error> {
         let rows = store.load(Table::Bench).map_err(Error::store)?;
         let head = rows.into_iter().find(|(key, _)| key == HEAD);
         head.map(|(_, value)| {

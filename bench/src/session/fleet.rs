@@ -106,6 +106,10 @@ impl Fleet {
         &self.slots[slot].id
     }
 
+    pub(super) fn slot(&self, id: &DeviceId) -> Option<usize> {
+        self.slots.binary_search_by(|slot| slot.id.cmp(id)).ok()
+    }
+
     pub(super) fn halted(&self) -> Vec<(DeviceId, String)> {
         self.slots
             .iter()

@@ -4,7 +4,9 @@
 //! HTTP client) leaves after the commit that caused it.
 
 mod data;
+mod drive;
 mod error;
+mod faults;
 mod fleet;
 mod network;
 mod open;
@@ -15,7 +17,7 @@ mod step;
 
 use std::path::PathBuf;
 
-use twinbench_engine::{Engine, store::FjallStore};
+use twinbench_engine::{Engine, store::Store};
 use twinbench_hub::Hub;
 use twinbench_model::{DeviceId, Epoch, Message, VirtualTime, api::BenchStatus};
 use twinbench_serverless::Application;
@@ -23,7 +25,9 @@ use twinbench_serverless::Application;
 use crate::file::BenchFile;
 
 pub use data::DataFolder;
+pub use drive::InstanceView;
 pub use error::Error;
+pub use faults::{CrashPoint, MessageFault, MessageFaultKind};
 pub use runs::new_run;
 pub use scribe::Kept;
 pub(crate) use scribe::file_stem;
@@ -68,13 +72,15 @@ pub struct Session {
     hub: Hub,
     engine: Engine,
     application: Application,
-    store: FjallStore,
+    store: Box<dyn Store + Send>,
     scribe: Scribe,
     series: SeriesTap,
     commit_every: u64,
     uncommitted: u64,
     partitions_read: Vec<u64>,
     work: step::Work,
+    watched: drive::Watched,
+    faults: faults::Faults,
 }
 
 /// Figures for progress, summary and `/metrics`.

@@ -38,6 +38,13 @@ impl Network {
         self.by_id.get(&id).copied()
     }
 
+    /// Forgets every connection of a machine; they were these.
+    pub(super) fn clear(&mut self) -> Vec<(Port, ConnectionId)> {
+        self.by_id.clear();
+        self.opened.clear();
+        std::mem::take(&mut self.by_port).into_iter().collect()
+    }
+
     pub(super) fn close(&mut self, port: Port) -> Option<ConnectionId> {
         let id = self.by_port.remove(&port)?;
         self.by_id.remove(&id);

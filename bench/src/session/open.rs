@@ -1,17 +1,20 @@
 //! How a session begins: afresh, or where the durable state ended.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use twinbench_engine::{
-    Engine,
-    store::{FjallStore, Store},
+    ClientFaults, Engine,
+    store::{FjallStore, MemoryStore, Store},
 };
 use twinbench_hub::{Hub, log::DEFAULT_GROUP};
 use twinbench_model::{DeviceId, EntityId, Record, Table, VirtualTime};
 use twinbench_recording::{Header, Recorder};
 use twinbench_serverless::Application;
 
-use super::{DataFolder, Error, Fleet, Network, Options, Scribe, SeriesTap, Session, step::Work};
+use super::{
+    DataFolder, Error, Fleet, Network, Options, Scribe, SeriesTap, Session, drive::Watched,
+    faults::Faults, step::Work,
+};
 use crate::file::{App, BenchFile};
 
 /// Partitions of a hub when the bench file says nothing (IoT Hub's default).
@@ -23,15 +26,33 @@ impl Session {
     /// # Errors
     /// When a folder cannot be used, holds another bench, or a machine cannot be made.
     pub fn open(file: BenchFile, options: &Options) -> Result<Self, Error> {
-        for folder in [&options.out, &options.data] {
-            fs::create_dir_all(folder).map_err(|cause| Error::Output {
-                path: folder.clone(),
-                cause,
-            })?;
-        }
+        make_folder(&options.data)?;
+        let store = FjallStore::open(&options.data).map_err(Error::store)?;
+        Self::open_with(file, options, Box::new(store), ClientFaults::default())
+    }
+
+    /// The same with the durable state in memory: gone at the end, and never waiting for a disk.
+    /// The data folder is not touched. `clients` is what happens to signals of the function.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_in_memory(
+        file: BenchFile,
+        options: &Options,
+        clients: ClientFaults,
+    ) -> Result<Self, Error> {
+        Self::open_with(file, options, Box::new(MemoryStore::new()), clients)
+    }
+
+    fn open_with(
+        file: BenchFile,
+        options: &Options,
+        mut store: Box<dyn Store + Send>,
+        clients: ClientFaults,
+    ) -> Result<Self, Error> {
+        make_folder(&options.out)?;
         let epoch = file.epoch;
-        let mut store = FjallStore::open(&options.data).map_err(Error::store)?;
-        let head = DataFolder::read(&mut store)?;
+        let head = DataFolder::read(store.as_mut())?;
         let start = match &head {
             None => VirtualTime::ZERO,
             Some(head) if options.resume => {
@@ -53,45 +74,7 @@ impl Session {
             }
         };
 
-        let partitions = file
-            .hub
-            .partitions
-            .as_ref()
-            .map_or(PARTITIONS, |it| *it.get_ref());
-        let mut hub_options = twinbench_hub::Options::new(epoch);
-        hub_options.host_names = vec![
-            file.hub.host.clone(),
-            "localhost".into(),
-            "127.0.0.1".into(),
-        ];
-        hub_options.partitions = partitions;
-        let mut rows = Vec::new();
-        for table in [Table::HubDevices, Table::HubEvents, Table::HubCheckpoints] {
-            let stored = store.load(table).map_err(Error::store)?;
-            rows.extend(
-                stored
-                    .into_iter()
-                    .map(|(key, value)| Record::put(table, key, value)),
-            );
-        }
-        let restore = |room, reason: String| Error::Restore { room, reason };
-        let hub =
-            Hub::restore(hub_options, rows).map_err(|cause| restore("hub", cause.to_string()))?;
-        let adapter = file
-            .app
-            .iter()
-            .all(|App::ServerlessIot { adapter }| *adapter);
-        let mut application = Application::new(twinbench_serverless::Options { adapter, epoch });
-        let mut engine = application.register(Engine::builder().epoch(epoch)).build();
-        let rows = store.load(Table::Engine).map_err(Error::store)?;
-        engine
-            .restore(rows)
-            .map_err(|cause| restore("engine", cause.to_string()))?;
-        let rows = store.load(Table::Serverless).map_err(Error::store)?;
-        application
-            .restore(rows)
-            .map_err(|cause| restore("application", cause.to_string()))?;
-
+        let (hub, engine, application) = rooms(&file, store.as_mut(), clients)?;
         let fleet = Fleet::new(&file, &options.path, epoch, start, options.threads)?;
         let series = SeriesTap::new(fleet.ids());
         let recorder = Recorder::create(
@@ -115,9 +98,7 @@ impl Session {
         )
         .map_err(Error::Recording)?;
         let scribe = Scribe::start(&options.out, recorder)?;
-        let partitions_read = (0..partitions)
-            .map(|partition| hub.log().checkpoint(DEFAULT_GROUP, partition).unwrap_or(0))
-            .collect();
+        let partitions_read = checkpoints(&hub);
         let mut session = Self {
             epoch,
             now: start,
@@ -134,6 +115,8 @@ impl Session {
             uncommitted: 0,
             partitions_read,
             work: Work::default(),
+            watched: Watched::default(),
+            faults: Faults::new(file.seed, clients),
             file,
         };
         if head.is_none() {
@@ -173,4 +156,66 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn make_folder(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(|cause| Error::Output {
+        path: folder.to_owned(),
+        cause,
+    })
+}
+
+/// Hub, engine and application as the store has them.
+pub(super) fn rooms(
+    file: &BenchFile,
+    store: &mut dyn Store,
+    clients: ClientFaults,
+) -> Result<(Hub, Engine, Application), Error> {
+    let epoch = file.epoch;
+    let mut hub_options = twinbench_hub::Options::new(epoch);
+    hub_options.host_names = vec![
+        file.hub.host.clone(),
+        "localhost".into(),
+        "127.0.0.1".into(),
+    ];
+    hub_options.partitions = file
+        .hub
+        .partitions
+        .as_ref()
+        .map_or(PARTITIONS, |it| *it.get_ref());
+    let mut rows = Vec::new();
+    for table in [Table::HubDevices, Table::HubEvents, Table::HubCheckpoints] {
+        let stored = store.load(table).map_err(Error::store)?;
+        rows.extend(
+            stored
+                .into_iter()
+                .map(|(key, value)| Record::put(table, key, value)),
+        );
+    }
+    let restore = |room, reason: String| Error::Restore { room, reason };
+    let hub = Hub::restore(hub_options, rows).map_err(|cause| restore("hub", cause.to_string()))?;
+    let adapter = file
+        .app
+        .iter()
+        .all(|App::ServerlessIot { adapter }| *adapter);
+    let mut application = Application::new(twinbench_serverless::Options { adapter, epoch });
+    let mut engine = application
+        .register(Engine::builder().epoch(epoch).faults(clients))
+        .build();
+    let rows = store.load(Table::Engine).map_err(Error::store)?;
+    engine
+        .restore(rows)
+        .map_err(|cause| restore("engine", cause.to_string()))?;
+    let rows = store.load(Table::Serverless).map_err(Error::store)?;
+    application
+        .restore(rows)
+        .map_err(|cause| restore("application", cause.to_string()))?;
+    Ok((hub, engine, application))
+}
+
+/// The next position that the event-batch function reads in each partition.
+pub(super) fn checkpoints(hub: &Hub) -> Vec<u64> {
+    (0..hub.options().partitions)
+        .map(|partition| hub.log().checkpoint(DEFAULT_GROUP, partition).unwrap_or(0))
+        .collect()
 }

@@ -1,14 +1,13 @@
 //! The stepping loop: machines → hub → functions → engine → answers, one quantum at a time.
 
 use serde_json::json;
-use twinbench_engine::store::Store;
 use twinbench_hub::{HubOutput, log::DEFAULT_GROUP, net::NetEvent};
 use twinbench_machine::{
     NetworkEvent, NetworkRequest, Output, OutputKind, QUANTUM, Stimulus, Wake,
 };
 use twinbench_model::{Event, EventData, Payload, Record, Room, VirtualTime};
 
-use super::{DataFolder, Error, Session, fleet::SlotOutput, network};
+use super::{CrashPoint, DataFolder, Error, Session, fleet::SlotOutput, network};
 
 /// How many messages the event-batch function is given at once (host.json: maxEventBatchSize).
 const BATCH: usize = 10;
@@ -20,8 +19,8 @@ pub(super) struct Work {
     pub(super) commits: u64,
     pub(super) steps: u64,
     outputs: Vec<SlotOutput>,
-    records: Vec<Record>,
-    hub: Vec<HubOutput>,
+    pub(super) records: Vec<Record>,
+    pub(super) hub: Vec<HubOutput>,
     pub(super) events: Vec<Event>,
     /// What is to leave through sockets, in order; the server takes it after the commit.
     pub(super) sockets: Vec<HubOutput>,
@@ -33,10 +32,7 @@ impl Session {
     ///
     /// Quanta lie on a fixed grid, so the result does not depend on how often somebody asks.
     pub fn next_step(&self, limit: VirtualTime) -> VirtualTime {
-        let timer = [self.hub.next_timer(), self.engine.next_timer()]
-            .into_iter()
-            .flatten()
-            .min();
+        let timer = self.next_timer();
         let next = match (self.fleet.next_wake(), timer) {
             (Wake::Busy, _) => self.now,
             (Wake::At(wake), Some(timer)) => wake.min(timer),
@@ -88,19 +84,24 @@ impl Session {
         self.scribe_events(end)
     }
 
+    /// When hub, engine or a late message has something to do next.
+    fn next_timer(&self) -> Option<VirtualTime> {
+        let timers = [
+            self.hub.next_timer(),
+            self.engine.next_timer(),
+            self.faults.next_due(),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
     /// Fires the timers of hub and engine that are due up to `time`, each at its own time.
     fn timers_until(&mut self, time: VirtualTime) -> Result<(), Error> {
         loop {
-            let timers = [self.hub.next_timer(), self.engine.next_timer()];
-            let Some(due) = timers
-                .into_iter()
-                .flatten()
-                .min()
-                .filter(|due| *due <= time)
-            else {
+            let Some(due) = self.next_timer().filter(|due| *due <= time) else {
                 return Ok(());
             };
             self.now = self.now.max(due);
+            self.publish_late();
             self.hub.tick(self.now);
             self.settle()?;
         }
@@ -140,15 +141,7 @@ impl Session {
             }
             OutputKind::Message(message) => {
                 let device = self.fleet.id(slot).clone();
-                if let Err(refusal) = self.hub.publish(&device, message, now) {
-                    self.work.events.push(Event::json(
-                        now,
-                        Room::Hub,
-                        "refused",
-                        source,
-                        &json!({"reason": refusal.to_string()}),
-                    ));
-                }
+                self.send(&device, message, now);
                 return self.settle();
             }
         };
@@ -238,6 +231,10 @@ impl Session {
                 self.uncommitted += batch.len() as u64;
                 self.application
                     .on_events(&mut self.engine, partition, &batch, self.now);
+                if self.faults.redeliver(partition, self.now) {
+                    self.application
+                        .on_events(&mut self.engine, partition, &batch, self.now);
+                }
                 self.hub
                     .set_checkpoint(DEFAULT_GROUP, partition, *read)
                     .map_err(Error::log)?;
@@ -255,6 +252,18 @@ impl Session {
     /// # Errors
     /// When the store cannot be written.
     pub fn commit(&mut self) -> Result<(), Error> {
+        match self.faults.take_crash() {
+            Some(CrashPoint::BeforeCommit) => return self.crash(),
+            Some(CrashPoint::AfterCommit) => {
+                self.commit_now()?;
+                return self.crash();
+            }
+            None => {}
+        }
+        self.commit_now()
+    }
+
+    pub(super) fn commit_now(&mut self) -> Result<(), Error> {
         let records = &mut self.work.records;
         self.hub.drain_records(records);
         self.engine.drain_records(records);
@@ -307,7 +316,7 @@ impl Session {
         Ok(())
     }
 
-    fn tell(&mut self, slot: usize, event: NetworkEvent) -> Result<(), Error> {
+    pub(super) fn tell(&mut self, slot: usize, event: NetworkEvent) -> Result<(), Error> {
         self.fleet
             .apply(slot, Stimulus::Network(event), self.now)
             .map_err(|cause| Error::Machine {
@@ -319,6 +328,7 @@ impl Session {
     /// Gives the recorder every event before `end`; those at `end` wait for what the next step
     /// adds to the same instant, so that the canonical order holds across steps.
     pub(super) fn scribe_events(&mut self, end: VirtualTime) -> Result<(), Error> {
+        self.watched.see(&self.work.events);
         let events = std::mem::take(&mut self.work.events);
         for event in events {
             if event.time >= end {
@@ -333,6 +343,7 @@ impl Session {
             }
             self.scribe.push(event);
         }
+        self.watched.kept(self.work.events.len());
         self.scribe.flush()
     }
 }
