@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use twinbench_scenario::{FileError, Suite, file::Known};
 
 fn broken() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios/broken")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios/_broken")
 }
 
 /// The names of the bench that the files mean.
