@@ -110,3 +110,13 @@ fn a_run_in_small_steps_is_the_same_run() {
     assert_eq!(chip.cycles(), whole.chip.cycles());
     assert_eq!(chip.registers(), whole.chip.registers());
 }
+
+#[test]
+fn floating_point_registers_are_saved_when_they_are_needed() {
+    check(&["lazy.c"], |outcome| {
+        assert_eq!(
+            (&outcome.stop, outcome.text.as_str()),
+            (&Stop::Exited(0), "lazy done\n")
+        );
+    });
+}

@@ -2,7 +2,7 @@
 
 use super::{
     Core, Sleep, Trap,
-    float::{ASPEN, LSPEN},
+    float::{ASPEN, LSPACT, LSPEN},
     nvic::{self, HARD_FAULT, NMI},
 };
 
@@ -115,7 +115,11 @@ impl Core {
             self.store32(frame.wrapping_add(4 * index), word)?;
         }
         if with_float {
-            self.fp.fpcar = frame.wrapping_add(FRAME);
+            if self.fp.fpccr & LSPEN != 0 {
+                self.defer_float(frame.wrapping_add(FRAME));
+                return Ok(());
+            }
+            self.cycles += 17;
             for index in 0..16 {
                 let word = self.fp.s[index as usize];
                 self.store32(frame.wrapping_add(FRAME + 4 * index), word)?;
@@ -123,6 +127,50 @@ impl Core {
             self.store32(frame.wrapping_add(0x60), self.fp.fpscr)?;
         }
         Ok(())
+    }
+
+    /// Leaves room for the unit's registers, which are saved when it is used next (ARMv7-M ARM,
+    /// B1.5.7), and notes in FPCCR what the interrupted code could have handled.
+    fn defer_float(&mut self, place: u32) {
+        let current = self.execution_priority();
+        let ready = |core: &Self, number: u32| {
+            core.scs.handles(number) && core.nvic.group_priority(number) < current
+        };
+        let bits = [
+            (0, true),
+            (1, !self.privileged()),
+            (3, self.ipsr == 0),
+            (4, current > -1),
+            (5, ready(self, nvic::MEMORY_FAULT)),
+            (6, ready(self, nvic::BUS_FAULT)),
+            (
+                8,
+                self.scs.debug_control() & 1 << 16 != 0 && ready(self, nvic::DEBUG_MONITOR),
+            ),
+        ];
+        self.fp.fpcar = place & !7;
+        self.fp.fpccr &= ASPEN | LSPEN;
+        for (bit, set) in bits {
+            self.fp.fpccr |= u32::from(set) << bit;
+        }
+    }
+
+    /// Saves the unit's registers where the last exception entry left room for them.
+    pub(crate) fn preserve_float(&mut self) -> Result<(), Trap> {
+        self.fp.fpccr &= !LSPACT;
+        self.cycles += 17;
+        let lazily = |trap| match trap {
+            Trap::ProtectedData(_) => Trap::LazyProtected,
+            _ => Trap::LazyBus,
+        };
+        let place = self.fp.fpcar;
+        for index in 0..16 {
+            let word = self.fp.s[index as usize];
+            self.store32(place.wrapping_add(4 * index), word)
+                .map_err(lazily)?;
+        }
+        self.store32(place.wrapping_add(0x40), self.fp.fpscr)
+            .map_err(lazily)
     }
 
     /// Goes to a handler whose caller is saved.
@@ -245,7 +293,10 @@ impl Core {
         for (index, word) in (0..).zip(&mut words) {
             *word = self.load32(frame.wrapping_add(4 * index))?;
         }
-        if with_float {
+        if with_float && self.fp.fpccr & LSPACT != 0 {
+            // Nobody used the unit in between: its registers still hold what they held.
+            self.fp.fpccr &= !LSPACT;
+        } else if with_float {
             for index in 0..16 {
                 self.fp.s[index as usize] = self.load32(frame.wrapping_add(FRAME + 4 * index))?;
             }

@@ -35,6 +35,16 @@ fn describe(trap: Trap) -> (u32, u32, &'static str) {
         Trap::BusFetch => (BUS_FAULT, 1 << 8, "no memory to execute from"),
         Trap::BusData(_) => (BUS_FAULT, 1 << 9, "no memory or peripheral answers"),
         Trap::ProtectedFetch => (MEMORY_FAULT, 1, "execution is not allowed there"),
+        Trap::LazyBus => (
+            BUS_FAULT,
+            1 << 13,
+            "no memory for the floating-point registers of the interrupted code",
+        ),
+        Trap::LazyProtected => (
+            MEMORY_FAULT,
+            1 << 5,
+            "the MPU forbids to save the floating-point registers of the interrupted code",
+        ),
         Trap::ProtectedData(_) => (MEMORY_FAULT, 1 << 1, "the MPU forbids the access"),
         Trap::Supervisor => (SUPERVISOR_CALL, 0, "supervisor call at too high a priority"),
         Trap::Breakpoint | Trap::Semihosting => (HARD_FAULT, 0, "breakpoint without a debugger"),

@@ -25,6 +25,9 @@ pub(crate) const ASPEN: u32 = 1 << 31;
 /// `FPCCR.LSPEN`.
 pub(crate) const LSPEN: u32 = 1 << 30;
 
+/// `FPCCR.LSPACT`: registers wait to be saved.
+pub(crate) const LSPACT: u32 = 1;
+
 /// Two-operand operations.
 pub(crate) mod arithmetic {
     pub(crate) const ADD: u8 = 0;
@@ -63,6 +66,9 @@ impl Core {
         };
         if !allowed {
             return Err(Trap::NoCoprocessor);
+        }
+        if self.fp.fpccr & LSPACT != 0 {
+            self.preserve_float()?;
         }
         if self.control & 4 == 0 && self.fp.fpccr & ASPEN != 0 {
             self.control |= 4;

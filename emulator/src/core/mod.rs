@@ -6,8 +6,8 @@
 //! neighbouring loads do not overlap, a division costs 2 cycles and one more for each 4 bits of
 //! its quotient, memories have no wait states.
 //!
-//! Where the architecture leaves a choice or hides a detail: registers of the floating-point unit
-//! are stacked at exception entry, never lazily (`FPCCR.LSPACT` stays 0); RAM reads 0 after
+//! Where the architecture leaves a choice or hides a detail: floating-point registers saved late
+//! are stored with the privileges of the handler that uses the unit; RAM reads 0 after
 //! power-on; instructions that are UNPREDICTABLE do the simplest thing.
 
 #![expect(
@@ -83,6 +83,10 @@ pub(crate) enum Trap {
     ProtectedData(u32),
     /// The MPU or the memory map forbids execution.
     ProtectedFetch,
+    /// Nothing answers where floating-point registers are to be saved late (LSPERR).
+    LazyBus,
+    /// The MPU forbids to save them there (MLSPERR).
+    LazyProtected,
     /// `SVC`.
     Supervisor,
     /// `BKPT` without a debugger.

@@ -309,7 +309,7 @@ impl Core {
                     self.nvic.pending |= nvic::bit(number);
                 }
             }
-            0xE000_EF34 => self.fp.fpccr = value & 0xC000_0000 | self.fp.fpccr & 0x17B,
+            0xE000_EF34 => self.fp.fpccr = value & 0xC000_017B,
             0xE000_EF38 => self.fp.fpcar = value & !7,
             0xE000_EF3C => self.fp.fpdscr = value & 0x07C0_0000,
             0xE000_ED0C | 0xE000_E008 | 0xE000_ED30 | 0xE000_ED3C | 0xE000_EDF0..0xE000_EDFC => {}

@@ -64,6 +64,10 @@ pub(crate) fn write_special(c: &mut Core, op: &Op) -> Result<(), Trap> {
             } else {
                 c.control & 2
             };
+            if control & 4 != 0 && c.fp.fpccr & super::float::LSPACT != 0 {
+                // A context that is declared active must not find another's registers waiting.
+                c.preserve_float()?;
+            }
             c.control = control;
             c.set_stacks(msp, psp);
             c.refresh_protection();

@@ -1,5 +1,7 @@
 //! Builds the C programs beside these tests and runs them on a bare chip.
 
+mod qemu;
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -70,16 +72,22 @@ fn compile(command: &mut Command) {
 
 /// The program linked from `names` and the start-up code; `None` when there is no compiler.
 pub(crate) fn build(names: &[&str], options: &[&str]) -> Option<Arc<Image>> {
+    let elf = build_elf(names, options)?;
+    let bytes = std::fs::read(&elf).expect("the linker wrote it");
+    std::fs::remove_file(&elf).expect("it is ours");
+    Some(Arc::new(
+        Image::from_elf(&bytes, &MemoryMap::STM32F412XG).expect("it is an image"),
+    ))
+}
+
+/// The ELF file of the program; `None` when there is no compiler.
+fn build_elf(names: &[&str], options: &[&str]) -> Option<PathBuf> {
     if missing(COMPILER) {
         skip(COMPILER, "gcc-arm-none-eabi");
         return None;
     }
-    let name = format!(
-        "{}{}.{}.elf",
-        names[0],
-        options.concat(),
-        std::process::id()
-    );
+    let options_name = options.concat().replace([',', '='], "");
+    let name = format!("{}{}.{}.elf", names[0], options_name, std::process::id());
     let elf = folder().join(name);
     let mut command = Command::new(COMPILER);
     command
@@ -99,11 +107,7 @@ pub(crate) fn build(names: &[&str], options: &[&str]) -> Option<Arc<Image>> {
         .args(["-lgcc", "-o"])
         .arg(&elf);
     compile(&mut command);
-    let bytes = std::fs::read(&elf).expect("the linker wrote it");
-    std::fs::remove_file(&elf).expect("it is ours");
-    Some(Arc::new(
-        Image::from_elf(&bytes, &MemoryMap::STM32F412XG).expect("it is an image"),
-    ))
+    Some(elf)
 }
 
 /// What the workload prints on this machine; `None` when there is no compiler.
