@@ -26,6 +26,7 @@ mod failure;
 mod functions;
 mod guid;
 pub mod history;
+pub mod http;
 mod instance;
 mod journal;
 mod json;
