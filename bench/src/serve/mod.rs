@@ -3,6 +3,7 @@
 //! **Invariant:** only the thread that steps touches the session. Requests and packets come to it
 //! through one channel and are answered between two steps, so one place orders all events.
 
+mod durable;
 pub mod key;
 mod metrics;
 mod pace;
@@ -20,6 +21,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
+use twinbench_engine::http;
 use twinbench_hub::net::{Net, NetEvent, NetOptions};
 use twinbench_model::VirtualTime;
 use twinbench_serverless::rest;
@@ -32,6 +34,8 @@ pub use running::{Running, StartError, start};
 pub(crate) enum Command {
     /// A request of the front-end layer.
     FrontEnd(rest::Request, oneshot::Sender<rest::Response>),
+    /// A request of the Durable Functions HTTP API.
+    Durable(http::Request, oneshot::Sender<http::Response>),
     /// Where the bench stands.
     Status(oneshot::Sender<(twinbench_model::api::BenchStatus, Stats)>),
     /// News from an MQTT socket.
@@ -87,6 +91,7 @@ pub struct Server {
     /// The key that the API asks for.
     pub key: String,
     commands: mpsc::Receiver<Command>,
+    waits: durable::Waits,
     net: Option<Net>,
     // Dropped last: ends the tasks that serve.
     runtime: tokio::runtime::Runtime,
@@ -150,6 +155,7 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
         mqtt,
         key,
         commands,
+        waits: durable::Waits::default(),
         net,
         runtime,
     })
@@ -162,8 +168,9 @@ impl Server {
     /// When the session fails.
     pub fn serve_waiting(&mut self, session: &mut Session) -> Result<(), Error> {
         while let Ok(command) = self.commands.try_recv() {
-            answer(session, command)?;
+            self.answer(session, command)?;
         }
+        self.waits.look(session, session.now())?;
         self.answer_sockets(session)
     }
 
@@ -190,12 +197,13 @@ impl Server {
                 self.answer_sockets(session)?;
             }
             session.commit()?;
+            self.waits.look(session, target.max(session.now()))?;
             let wait = pace
                 .wall_until(session.next_step(VirtualTime::MAX))
                 .min(Duration::from_millis(50));
             if let Some(command) = self.next_command(wait) {
                 session.run_until(pace.now())?;
-                answer(session, command)?;
+                self.answer(session, command)?;
                 self.serve_waiting(session)?;
             }
             watch(session.stats());
@@ -225,19 +233,22 @@ impl Server {
         }
         Ok(())
     }
-}
 
-/// Answers a command at the session's current time.
-fn answer(session: &mut Session, command: Command) -> Result<(), Error> {
-    match command {
-        Command::FrontEnd(request, reply) => {
-            // A client that has gone needs no answer.
-            let _ = reply.send(session.front_end(&request)?);
+    /// Answers a command at the session's current time.
+    fn answer(&mut self, session: &mut Session, command: Command) -> Result<(), Error> {
+        match command {
+            Command::FrontEnd(request, reply) => {
+                // A client that has gone needs no answer.
+                let _ = reply.send(session.front_end(&request)?);
+            }
+            Command::Durable(request, reply) => {
+                self.waits.ask(session, &self.key, &request, reply)?;
+            }
+            Command::Status(reply) => {
+                let _ = reply.send((session.status(), session.stats()));
+            }
+            Command::Net(event) => session.socket(event),
         }
-        Command::Status(reply) => {
-            let _ = reply.send((session.status(), session.stats()));
-        }
-        Command::Net(event) => session.socket(event),
+        Ok(())
     }
-    Ok(())
 }

@@ -1,4 +1,5 @@
-//! The HTTP API: the application's front-end layer, the bench's own routes, metrics, the page.
+//! The HTTP API: the application's front-end layer, Durable Functions' own API, the bench's routes,
+//! metrics, the page.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,15 +17,16 @@ use axum::{
 };
 use tokio::sync::{mpsc::Sender, oneshot};
 use tower_http::cors::CorsLayer;
+use twinbench_engine::http;
 use twinbench_serverless::rest;
 
-use super::{Command, key, metrics};
+use super::{Command, durable, key, metrics};
 
 /// Longest request body: the event hub's own limit for a message.
 const LONGEST_BODY: usize = 256 * 1024;
 
 #[derive(Clone)]
-struct Shared {
+pub(super) struct Shared {
     commands: Sender<Command>,
     key: Arc<str>,
     page: Arc<PathBuf>,
@@ -38,6 +40,7 @@ pub(super) fn router(commands: Sender<Command>, key: String, page: &Path) -> Rou
     };
     let guarded = Router::new()
         .route("/api/{*path}", any(front_end))
+        .route(&format!("{}/{{*path}}", http::BASE), any(durable::serve))
         .route("/bench/status", get(status))
         .route("/metrics", get(show_metrics))
         .layer(middleware::from_fn_with_state(shared.clone(), guard));
@@ -59,7 +62,7 @@ fn window_origins() -> CorsLayer {
     ];
     CorsLayer::new()
         .allow_origin(origins.map(HeaderValue::from_static))
-        .allow_methods([Method::GET, Method::PUT, Method::POST])
+        .allow_methods([Method::GET, Method::PUT, Method::POST, Method::DELETE])
         .allow_headers([
             header::CONTENT_TYPE,
             HeaderName::from_static("x-functions-key"),
@@ -129,13 +132,16 @@ async fn show_metrics(State(shared): State<Shared>) -> Response {
 }
 
 /// Asks the stepping thread and waits; `None` when the session has ended.
-async fn ask<T>(shared: &Shared, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+pub(super) async fn ask<T>(
+    shared: &Shared,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> Option<T> {
     let (reply, answer) = oneshot::channel();
     shared.commands.send(command(reply)).await.ok()?;
     answer.await.ok()
 }
 
-fn gone() -> Response {
+pub(super) fn gone() -> Response {
     (
         StatusCode::SERVICE_UNAVAILABLE,
         axum::Json(serde_json::json!({"error": "the bench has stopped"})),

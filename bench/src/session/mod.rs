@@ -5,6 +5,7 @@
 
 mod data;
 mod drive;
+mod durable;
 mod error;
 mod faults;
 mod fleet;
