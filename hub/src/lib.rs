@@ -17,6 +17,7 @@
 //! | [`query`] | the query languages of twins, jobs and message routes |
 //! | [`net`] | the edge: a TCP listener on loopback (feature `net`) |
 //! | [`amqp`] | the built-in endpoint and the service's messages (feature `amqp`) |
+//! | [`bridge`] | devices that speak to another MQTT broker (feature `bridge`) |
 //! | [`handle`] | closures on a hub that runs in somebody else's loop (feature `net`) |
 //!
 //! It runs no user logic, keeps no time of its own and never shows a key or a signature.
@@ -24,6 +25,8 @@
 #[cfg(feature = "amqp")]
 pub mod amqp;
 mod auth;
+#[cfg(feature = "bridge")]
+pub mod bridge;
 mod connection;
 #[cfg(feature = "net")]
 pub mod handle;

@@ -28,7 +28,8 @@ def told(event, context):
 
 def client(**more):
     return EventHubConsumerClient.from_connection_string(
-        asked["endpoint"], consumer_group=asked.get("group", "$Default"), retry_total=0, **more
+        asked["endpoint"], consumer_group=asked.get("group", "$Default"), retry_total=0,
+        load_balancing_interval=1, **more
     )
 
 
