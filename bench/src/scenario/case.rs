@@ -167,7 +167,8 @@ pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
         data: options.folder.join("data"),
         resume: false,
         threads: options.threads,
-        commit_every: session::COMMIT_EVERY,
+        // A crash loses what was not committed: so little as a real cloud has under way.
+        commit_every: 1,
     };
     let mut session = Session::open_in_memory(file, &session_options, signal_faults(case, seed))?;
     session.watch();
@@ -180,19 +181,29 @@ pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
         .map(|golden| Transcript::new(&golden.channels))
         .collect();
     let mut events = Vec::new();
+    let mut next = Next::Until(VirtualTime::ZERO);
     loop {
         bench.session.take_watched(&mut events);
+        // What was done at this instant may already have had its effect: time stands until the
+        // runner has seen it.
+        let news = !events.is_empty();
         for event in events.drain(..) {
             see(&event, begin, &mut runner, &mut coverage, &mut transcripts);
         }
-        match runner.advance(&mut bench)? {
-            Next::Done => break,
-            Next::Until(wake) => {
+        match next {
+            Next::Until(wake) if !news && wake > bench.now() => {
                 let wake = begin + wake.since(VirtualTime::ZERO);
                 let step = bench.session.next_step(wake);
                 bench.session.step(step)?;
+                bench.session.take_watched(&mut events);
+                for event in events.drain(..) {
+                    see(&event, begin, &mut runner, &mut coverage, &mut transcripts);
+                }
             }
+            Next::Done if !news => break,
+            _ => {}
         }
+        next = runner.advance(&mut bench)?;
     }
     let mut verdict = runner.verdict().clone();
     for (golden, transcript) in case.goldens.iter().zip(&transcripts) {

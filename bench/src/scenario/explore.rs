@@ -100,9 +100,21 @@ pub(crate) fn explore(
     };
     let faults_before = found.faults.len();
     let folder = options.out.join("shrink");
-    let (candidate, shrink_runs) = shrink(found.clone(), SHRINK_RUNS, &mut |candidate| {
-        attempt(case, candidate, &folder).is_ok_and(|(verdict, _)| breaks(&verdict))
-    });
+    let mut trouble = None;
+    let (candidate, shrink_runs) = shrink(
+        found.clone(),
+        SHRINK_RUNS,
+        &mut |candidate| match attempt(case, candidate, &folder) {
+            Ok((verdict, _)) => breaks(&verdict),
+            Err(error) => {
+                trouble = Some(error);
+                false
+            }
+        },
+    );
+    if let Some(error) = trouble {
+        return Err(error);
+    }
     let (verdict, _) = attempt(case, &candidate, &options.out.join("found"))?;
     Ok(Some(Found {
         tried: found.seed - options.from + 1,
@@ -189,6 +201,10 @@ fn attempt(
     case.faults.extend(planned.collect::<Vec<_>>());
     // A golden file is of one seed.
     case.goldens.clear();
+    // A recording is never written over: that of the run before gives way.
+    if folder.join("session.mcap").exists() || folder.join("session.mcap.part").exists() {
+        let _ = std::fs::remove_dir_all(folder);
+    }
     let options = CaseOptions {
         folder: folder.to_owned(),
         seed: None,
@@ -202,7 +218,10 @@ fn attempt(
 
 /// The found case as a scenario file beside `path`.
 pub(crate) fn file_of(case: &Case, found: &Found, path: &Path) -> String {
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
     scenario_file(
         &format!("{}, broken", case.name),
         &relative(&case.path, folder),

@@ -156,7 +156,8 @@ fn run_with_retries(case: &Case, options: &SuiteOptions, threads: usize) -> (Cas
             folder = folder.join(format!("attempt-{}", attempt + 1));
         }
         // What an earlier run left there would be mistaken for this one's.
-        if folder.join("repro.txt").is_file() {
+        let ours = ["repro.txt", "session.mcap", "session.mcap.part"];
+        if ours.iter().any(|name| folder.join(name).is_file()) {
             let _ = fs::remove_dir_all(&folder);
         }
         let case_options = CaseOptions {

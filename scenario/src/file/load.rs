@@ -99,6 +99,7 @@ pub struct Case {
     pub always: Vec<Invariant>,
     /// Parts of the stream that must be as they were kept.
     pub goldens: Vec<PlannedGolden>,
+    bench_span: Range<usize>,
     files: Vec<Parsed>,
     mentions: Vec<Mention>,
 }
@@ -126,12 +127,7 @@ impl Case {
     /// An error at the place of the bench's name, for what only the bench can refuse.
     pub fn bench_error(&self, message: impl Into<String>) -> FileError {
         let text = self.files.last().map_or("", |file| file.text.as_str());
-        let start = text
-            .lines()
-            .take(self.place.line - 1)
-            .map(|line| line.len() + 1)
-            .sum();
-        FileError::at(&self.path, text, Some(start..start + 1), message)
+        FileError::at(&self.path, text, Some(self.bench_span.clone()), message)
     }
 }
 
@@ -277,7 +273,7 @@ fn combinations<'m, 'i>(
         let span = written.map_or(0..0, Spanned::span);
         let mut these = vec![Combination::default()];
         if !table.bench.is_empty() {
-            these = times(&these, &table.bench, |it, bench| {
+            these = times(&these, &&table.bench, |it, bench| {
                 let stem = bench
                     .get_ref()
                     .file_stem()
@@ -288,19 +284,19 @@ fn combinations<'m, 'i>(
             });
         }
         if !table.backend.is_empty() {
-            these = times(&these, &table.backend, |it, backend| {
+            these = times(&these, &&table.backend, |it, backend| {
                 it.label.push(format!("backend={backend}"));
                 it.backend = Some(backend);
             });
         }
         if !table.profile.is_empty() {
-            these = times(&these, &table.profile, |it, profile| {
+            these = times(&these, &&table.profile, |it, profile| {
                 it.label.push(format!("profile={profile}"));
                 it.profile = Some(profile);
             });
         }
         if !table.seed.is_empty() {
-            these = times(&these, &table.seed, |it, seed| {
+            these = times(&these, &&table.seed, |it, seed| {
                 it.label.push(format!("seed={seed}"));
                 it.seed = Some(*seed);
             });
@@ -325,7 +321,7 @@ fn combinations<'m, 'i>(
             let Some(list) = list.filter(|list| !list.is_empty()) else {
                 return Err(file.error(span, format!("the matrix has no value for {name:?}")));
             };
-            these = times(&these, list.iter(), |it, value| {
+            these = times(&these, &list.iter(), |it, value| {
                 let shown: String = file.text.get(value.span()).unwrap_or_default().into();
                 it.label
                     .push(format!("{name}={}", shown.trim_matches(['"', '\''])));
@@ -345,7 +341,7 @@ fn combinations<'m, 'i>(
 
 fn times<'m, 'i, T>(
     these: &[Combination<'m, 'i>],
-    values: impl IntoIterator<Item = T> + Clone,
+    values: &(impl IntoIterator<Item = T> + Clone),
     set: impl Fn(&mut Combination<'m, 'i>, T),
 ) -> Vec<Combination<'m, 'i>> {
     let mut all = Vec::new();
@@ -454,6 +450,7 @@ fn case<'i>(
         path: file.path.clone(),
         place: file.place(&bench.span()),
         bench: file.beside(bench.get_ref()),
+        bench_span: bench.span(),
         seed: combination.seed.or(content.seed),
         backend: combination.backend.map(str::to_owned),
         must_fail: profile

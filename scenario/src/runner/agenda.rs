@@ -35,6 +35,12 @@ impl Agenda {
         self.entries.keys().next().map(|(time, _)| *time)
     }
 
+    /// When the next entry is due that a step set off.
+    pub(super) fn next_of_steps(&self) -> Option<VirtualTime> {
+        let mut entries = self.entries.iter();
+        entries.find_map(|((time, _), (step, _))| step.map(|_| *time))
+    }
+
     pub(super) fn take_due(&mut self, now: VirtualTime) -> Option<(Option<usize>, Entry)> {
         self.next().filter(|next| *next <= now)?;
         self.entries.pop_first().map(|(_, entry)| entry)

@@ -201,10 +201,11 @@ impl Runner {
         &self.verdict
     }
 
-    /// When the scenario may end, its steps being done.
+    /// When the scenario may end, its steps being done: when ramps and buttons are. A fault that
+    /// would last longer ends with it.
     fn end(&self) -> VirtualTime {
         self.agenda
-            .next()
+            .next_of_steps()
             .map_or(self.length, |next| next.max(self.length))
     }
 
@@ -441,9 +442,6 @@ impl Runner {
             };
             let Err(error) = done else { continue };
             let outcome = match outcome_of(error)? {
-                Outcome::NotSupported { what } => Outcome::NotSupported {
-                    what: format!("{name}{what}"),
-                },
                 Outcome::Refused { reason } => Outcome::Refused {
                     reason: format!("{name}{reason}"),
                 },

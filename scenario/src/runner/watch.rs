@@ -88,9 +88,12 @@ impl Watch {
                     _ => over.then_some(!counter.at_end()),
                 }
             };
-            return Ok(right.map(|right| match right {
-                true => Outcome::Passed,
-                false => Outcome::Failed(counter.failure(expected)),
+            return Ok(right.map(|right| {
+                if right {
+                    Outcome::Passed
+                } else {
+                    Outcome::Failed(counter.failure(expected))
+                }
             }));
         }
         let Some(state) = self.state(over, seen, world) else {
@@ -126,11 +129,10 @@ impl Watch {
             None
         } else {
             match self.state(false, seen, world) {
-                None => None,
                 Some(Err(error)) => Some(outcome_of(error)?),
                 Some(Ok(Ok(()))) if !self.holds => Some(Outcome::Failed(must_not(expected))),
                 Some(Ok(Err(failure))) if self.holds => Some(Outcome::Failed(failure)),
-                Some(Ok(_)) => None,
+                Some(Ok(_)) | None => None,
             }
         };
         self.told = outcome.is_some();

@@ -29,6 +29,10 @@ impl WorldError {
     }
 
     /// Something that the bench refused.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is given to `map_err`, which hands errors over"
+    )]
     pub fn refused(reason: impl ToString) -> Self {
         Self::Refused(reason.to_string())
     }

@@ -110,7 +110,7 @@ impl World for Script {
         let id = id.to_string();
         let now = self.now.as_nanos() / 1_000_000;
         let states = self.entities.iter().filter(|it| it.1 == id && it.0 <= now);
-        Ok(states.last().map(|it| it.2.clone()))
+        Ok(states.max_by_key(|it| it.0).map(|it| it.2.clone()))
     }
     fn twin(&self, _: &str) -> Result<Value, WorldError> {
         Ok(json!({"desired": {"interval": 5}, "reported": {}}))
@@ -169,7 +169,10 @@ pub(crate) fn fails(text: &str, mut script: Script, expected: &str) {
 /// Checks that a scenario passes; gives when it ended, in milliseconds.
 pub(crate) fn passes(text: &str, script: &mut Script) -> u64 {
     let verdict = run(text, script);
-    let stories: Vec<_> = verdict.all().map(|it| it.story()).collect();
+    let stories: Vec<_> = verdict
+        .all()
+        .map(twinbench_scenario::runner::StepVerdict::story)
+        .collect();
     assert!(verdict.passed(), "{stories:#?}\n{verdict:#?}");
     verdict.ended.as_nanos() / 1_000_000
 }
