@@ -33,11 +33,23 @@ def client(**more):
     )
 
 
+def closer(one):
+    """Closes a client from another thread, once: its receive call then returns."""
+    closing = threading.Lock()
+
+    def close():
+        if closing.acquire(blocking=False):
+            threading.Thread(target=one.close).start()
+
+    return close
+
+
 def receive(partition, start, inclusive=False, count=1, owner=None, track=False, patience=60, first=None, signal=None):
     """Receives until there are enough events, an error comes, or patience ends. The first event
     sets an event or makes a file, for those who wait for it."""
     found, errors = [], []
     one = client()
+    close = closer(one)
 
     def on_event(context, event):
         if event is not None:
@@ -47,22 +59,21 @@ def receive(partition, start, inclusive=False, count=1, owner=None, track=False,
             if signal is not None:
                 open(signal, "w").close()
         if len(found) >= count:
-            threading.Thread(target=one.close).start()
+            close()
 
     def on_error(context, error):
         errors.append(type(error).__name__ + ": " + str(error))
-        threading.Thread(target=one.close).start()
+        close()
 
-    timer = threading.Timer(patience, one.close)
+    timer = threading.Timer(patience, close)
     timer.start()
     more = {"owner_level": owner} if owner is not None else {}
     try:
-        with one:
-            one.receive(
-                on_event=on_event, on_error=on_error, partition_id=partition,
-                starting_position=start, starting_position_inclusive=inclusive,
-                track_last_enqueued_event_properties=track, **more
-            )
+        one.receive(
+            on_event=on_event, on_error=on_error, partition_id=partition,
+            starting_position=start, starting_position_inclusive=inclusive,
+            track_last_enqueued_event_properties=track, **more
+        )
     except Exception as error:
         errors.append(type(error).__name__ + ": " + str(error))
     timer.cancel()
@@ -73,18 +84,18 @@ def batches(partition, size, total):
     """The sizes of the batches in which events come."""
     sizes, bodies = [], []
     one = client()
+    close = closer(one)
 
     def on_batch(context, events):
         sizes.append(len(events))
         bodies.extend(e.body_as_str() for e in events)
         if len(bodies) >= total:
-            threading.Thread(target=one.close).start()
+            close()
 
-    timer = threading.Timer(60, one.close)
+    timer = threading.Timer(60, close)
     timer.start()
-    with one:
-        one.receive_batch(on_event_batch=on_batch, partition_id=partition, starting_position="-1",
-                          max_batch_size=size, max_wait_time=2)
+    one.receive_batch(on_event_batch=on_batch, partition_id=partition, starting_position="-1",
+                      max_batch_size=size, max_wait_time=2)
     timer.cancel()
     return {"sizes": sizes, "bodies": bodies}
 
