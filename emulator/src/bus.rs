@@ -11,7 +11,8 @@ use crate::{
     memory::MemoryMap,
     overlay::Flash,
     peripheral::{
-        Clocks, Context, IrqLines, Peripheral, Pins, Signal, SignalKind, WHOLE_CHIP, Width,
+        Clocks, Context, DmaTransfer, IrqLines, Peripheral, Pins, Signal, SignalKind, WHOLE_CHIP,
+        Width,
     },
     snapshot::{Loader, SavedSignal, Saver, SnapshotError},
 };
@@ -362,9 +363,59 @@ impl Bus {
             }
             self.pins.input_changed = false;
         }
+        self.move_items(now);
         let next = self.slots.iter().filter_map(|slot| slot.deadline).min();
         self.attention |= self.irq.changed || next != self.next_deadline;
         self.next_deadline = next;
+    }
+
+    /// Lets the DMA controllers move what is asked for.
+    fn move_items(&mut self, now: VirtualTime) {
+        for index in 0..self.slots.len() {
+            if !self.slots[index].device.dma_is_active() {
+                continue;
+            }
+            loop {
+                let slots = &self.slots;
+                let requests = |name: &str| {
+                    let slot = slots.iter().find(|slot| slot.device.name() == name);
+                    slot.map_or(0, |slot| slot.device.dma_requests())
+                };
+                let Some(item) = slots[index].device.dma_next(&requests) else {
+                    break;
+                };
+                let moved = self.move_item(item, now);
+                self.act_alone(index, now, |device, cx| {
+                    device.dma_done(item.stream, moved.is_none(), cx);
+                });
+            }
+        }
+    }
+
+    /// Moves one item; `None`: nothing answers at one of its addresses.
+    fn move_item(&mut self, item: DmaTransfer, now: VirtualTime) -> Option<()> {
+        let size = match item.width {
+            Width::Byte => 1,
+            Width::Half => 2,
+            Width::Word => 4,
+        };
+        let value = if let Some(value) = self.memory(item.from, size) {
+            value
+        } else {
+            let index = self.find(item.from)?;
+            let offset = item.from - self.slots.get(index)?.base;
+            self.act_alone(index, now, |device, cx| device.read(offset, item.width, cx))??
+        };
+        if let Some(offset) = self.map.ram_offset(item.to, size) {
+            let bytes = value.to_le_bytes();
+            self.set_ram(offset, bytes.get(..size as usize)?);
+            return Some(());
+        }
+        let index = self.find(item.to)?;
+        let offset = item.to - self.slots.get(index)?.base;
+        self.act_alone(index, now, |device, cx| {
+            device.write(offset, item.width, value, cx)
+        })?
     }
 
     /// Calls every peripheral whose deadline has come.

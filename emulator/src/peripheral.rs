@@ -63,6 +63,24 @@ pub trait Peripheral: Any + Send {
         None
     }
 
+    /// What it asks the DMA controllers for now, a bit for each of its requests.
+    fn dma_requests(&self) -> u8 {
+        0
+    }
+
+    /// Whether it is a DMA controller with a stream that is on.
+    fn dma_is_active(&self) -> bool {
+        false
+    }
+
+    /// A DMA controller's next item, by what each peripheral, named, asks for now.
+    fn dma_next(&self, _requests: &dyn Fn(&str) -> u8) -> Option<DmaTransfer> {
+        None
+    }
+
+    /// The item of a stream was moved, or could not be.
+    fn dma_done(&mut self, _stream: usize, _failed: bool, _cx: &mut Context<'_>) {}
+
     /// Hands out all of its state, but for what its place on the chip gives it.
     fn save(&self, out: &mut Saver);
 
@@ -75,6 +93,19 @@ pub trait Peripheral: Any + Send {
     /// Back to the state after power-on. The caller then calls [`Peripheral::advance`], in which
     /// the peripheral lets go of its interrupt lines and pins.
     fn reset(&mut self);
+}
+
+/// An item that a DMA controller wants moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DmaTransfer {
+    /// The stream.
+    pub stream: usize,
+    /// Address read.
+    pub from: u32,
+    /// Address written.
+    pub to: u32,
+    /// Size of the item.
+    pub width: Width,
 }
 
 /// What a peripheral may touch while it acts.

@@ -15,7 +15,7 @@ pub struct BoardFile {
     pub version: u32,
     /// Name of the board.
     pub name: String,
-    /// The chip: `stm32f412rg`.
+    /// The chip: `stm32f412rg` or `stm32f407vg`.
     pub chip: String,
     /// The crystal in hertz.
     pub hse: u32,
@@ -180,6 +180,14 @@ impl BoardFile {
     /// None in a build whose tests passed: the file is part of the program.
     pub fn az3166() -> Result<Self, BoardError> {
         Self::parse(include_str!("../../boards/az3166.toml"))
+    }
+
+    /// The STM32F4DISCOVERY.
+    ///
+    /// # Errors
+    /// None in a build whose tests passed: the file is part of the program.
+    pub fn stm32f4discovery() -> Result<Self, BoardError> {
+        Self::parse(include_str!("../../boards/stm32f4discovery.toml"))
     }
 
     /// Where the chip's memories are, to load firmware by.

@@ -13,6 +13,10 @@ use crate::{
     stm32::{DeviceId, I2c, Rcc, ResetCause, Rng, Usart, f412},
 };
 
+/// Chips that a board file may name. The STM32F407 has the peripherals of the STM32F412 at the same
+/// places (RM0090, table 1); what it has more is noted when firmware touches it.
+const CHIPS: [&str; 2] = ["stm32f412rg", "stm32f407vg"];
+
 /// Devices that a board file may put on a bus.
 const DEVICES: [&str; 5] = ["hts221", "lis2mdl", "lps22hb", "lsm6dsl", "ssd1306"];
 
@@ -37,8 +41,8 @@ impl Board {
     /// # Errors
     /// When the file names something that does not exist, or the image was laid out for other memories.
     pub fn new(file: &BoardFile, image: Arc<Image>) -> Result<Self, BoardError> {
-        if file.chip != "stm32f412rg" {
-            return Err(unknown("the chip", &file.chip, &["stm32f412rg"]));
+        if !CHIPS.contains(&file.chip.as_str()) {
+            return Err(unknown("the chip", &file.chip, &CHIPS));
         }
         let map = file.memory_map();
         if *image.map() != map {

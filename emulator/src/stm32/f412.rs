@@ -2,8 +2,8 @@
 //! and 39; checked against the vendor's register descriptions).
 
 use super::{
-    Crc, Dbgmcu, DeviceId, Exti, FlashInterface, Gpio, I2c, I2cPort, Iwdg, Pwr, Rcc, Rng, Rtc,
-    Syscfg, Timer, TimerPort, Unmodelled, Usart, UsartPort, Wwdg,
+    Crc, Dbgmcu, DeviceId, Dma, Exti, FlashInterface, Gpio, I2c, I2cPort, Iwdg, Pwr, Rcc, Rng, Rtc,
+    Syscfg, Timer, TimerPort, Unmodelled, Usart, UsartPort, Wwdg, dma,
 };
 use crate::{machine::Mapped, peripheral::Peripheral, sensors::I2cDevice};
 
@@ -81,7 +81,7 @@ pub const TIMERS: [(u32, TimerPort); 14] = [
 ];
 
 /// What is on the chip and not modelled: base address, bytes, name.
-const UNMODELLED: [(u32, u32, &str); 17] = [
+const UNMODELLED: [(u32, u32, &str); 15] = [
     (0x4000_3800, BLOCK, "SPI2"),
     (0x4000_3C00, BLOCK, "SPI3"),
     (0x4000_6000, BLOCK, "FMPI2C1"),
@@ -93,8 +93,6 @@ const UNMODELLED: [(u32, u32, &str); 17] = [
     (0x4001_3400, BLOCK, "SPI4"),
     (0x4001_5000, BLOCK, "SPI5"),
     (0x4001_6000, BLOCK, "DFSDM1"),
-    (0x4002_6000, BLOCK, "DMA1"),
-    (0x4002_6400, BLOCK, "DMA2"),
     (0x4000_3400, BLOCK, "I2S2ext"),
     (0x5000_0000, 0x4_0000, "USB_OTG_FS"),
     (0xA000_0000, 0x1000, "FSMC"),
@@ -145,6 +143,22 @@ pub fn peripherals(config: Config) -> Vec<Mapped> {
         block(0x4000_2C00, Box::<Wwdg>::default()),
         block(0x4000_3000, Box::<Iwdg>::default()),
         block(0x4002_3000, Box::<Crc>::default()),
+        block(
+            0x4002_6000,
+            Box::new(Dma::new(
+                "DMA1",
+                dma::DMA1,
+                [11, 12, 13, 14, 15, 16, 17, 47],
+            )),
+        ),
+        block(
+            0x4002_6400,
+            Box::new(Dma::new(
+                "DMA2",
+                dma::DMA2,
+                [56, 57, 58, 59, 60, 68, 69, 70],
+            )),
+        ),
         block(0x5006_0800, Box::new(Rng::new(0))),
         block(0xE004_2000, Box::<Dbgmcu>::default()),
         (

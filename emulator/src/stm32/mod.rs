@@ -5,6 +5,7 @@
 //! description and, when firmware asks for it, in a note.
 
 mod access;
+pub mod dma;
 mod exti;
 pub mod f412;
 mod flash;
@@ -23,6 +24,7 @@ mod unmodelled;
 mod usart;
 mod watchdog;
 
+pub use dma::Dma;
 pub use exti::{Exti, Syscfg};
 pub use flash::FlashInterface;
 pub use gpio::{Gpio, PinMode};

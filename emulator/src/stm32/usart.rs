@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use twinbench_model::VirtualTime;
 
-use super::{access::Lanes, ticks};
+use super::{access::Lanes, dma, ticks};
 use crate::peripheral::{Context, Peripheral, Signal, SignalKind, Width};
 
 const SR: u32 = 0x00;
@@ -34,6 +34,10 @@ const TXEIE: u32 = 1 << 7;
 const M: u32 = 1 << 12;
 const UE: u32 = 1 << 13;
 const OVER8: u32 = 1 << 15;
+
+/// Bits of CR3.
+const DMAR: u32 = 1 << 6;
+const DMAT: u32 = 1 << 7;
 
 /// The line rate of an outside sender while the firmware has set none.
 const DEFAULT_BAUD: u32 = 115_200;
@@ -71,7 +75,7 @@ impl Burst {
 /// A universal synchronous/asynchronous receiver transmitter.
 ///
 /// Asynchronous frames with full timing; IrDA has the same. Synchronous clock, smartcard, LIN
-/// break, multiprocessor mode, flow control and DMA requests are stored; DMA is noted.
+/// break, multiprocessor mode and flow control are stored.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Usart {
     #[serde(skip)]
@@ -94,7 +98,6 @@ pub struct Usart {
     arriving: Option<Burst>,
     /// When the line will have been idle for a frame.
     idle_at: Option<VirtualTime>,
-    dma_noted: bool,
 }
 
 impl Usart {
@@ -115,7 +118,6 @@ impl Usart {
             incoming: VecDeque::new(),
             arriving: None,
             idle_at: None,
-            dma_noted: false,
         }
     }
 
@@ -297,19 +299,7 @@ impl Usart {
                 }
             }
             CR2 => self.cr2 = value & 0x7F6F,
-            CR3 => {
-                self.cr3 = value & 0x0FFF;
-                if value & 0xC0 != 0 && !self.dma_noted {
-                    self.dma_noted = true;
-                    cx.out.push(Signal {
-                        time: cx.now,
-                        kind: SignalKind::Note(format!(
-                            "{}: requests DMA, which is not modelled",
-                            self.port.name
-                        )),
-                    });
-                }
-            }
+            CR3 => self.cr3 = value & 0x0FFF,
             GTPR => self.gtpr = value & 0xFFFF,
             _ => return None,
         }
@@ -349,6 +339,12 @@ impl Peripheral for Usart {
         let out = self.shift.map(|(_, burst)| burst.end());
         let arrival = self.arriving.map(|burst| burst.end());
         [out, arrival, self.idle_at].into_iter().flatten().min()
+    }
+
+    fn dma_requests(&self) -> u8 {
+        let receives = self.cr3 & DMAR != 0 && self.sr & RXNE != 0 && self.on(RE);
+        let transmits = self.cr3 & DMAT != 0 && self.sr & TXE != 0 && self.on(TE);
+        (u8::from(receives) * dma::RECEIVE) | (u8::from(transmits) * dma::TRANSMIT)
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {
@@ -466,13 +462,5 @@ mod tests {
         rig.run_to(&mut usart, VirtualTime::from_millis(1));
         assert_eq!(rig.read(&mut usart, SR) & RXNE, 0);
         assert_eq!(usart.incoming(), 0);
-    }
-
-    #[test]
-    fn dma_is_noted_once() {
-        let (mut rig, mut usart) = started(TE);
-        rig.write(&mut usart, CR3, 0x80);
-        rig.write(&mut usart, CR3, 0x80);
-        assert_eq!(rig.out.len(), 1);
     }
 }
