@@ -25,7 +25,7 @@ use twinbench_emulator::{
 use twinbench_model::VirtualTime;
 
 /// Rounds of the workload: some seconds here.
-const ROUNDS: &str = "-DROUNDS=40000";
+const ROUNDS: &str = "-DROUNDS=8000";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
