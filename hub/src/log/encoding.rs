@@ -12,18 +12,30 @@ const VERSION: u8 = 1;
 /// What the hub writes into [`system::MESSAGE_SOURCE`] for messages of devices.
 pub(crate) const TELEMETRY: &str = "Telemetry";
 
-/// Whose key let a device in.
+/// What let a device or module in. New ones go to the end: stored events number them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum AuthScope {
-    /// The device's own.
+    /// The device's own key.
     Device,
-    /// A policy's of the hub.
+    /// A policy's key of the hub.
     Hub,
+    /// The module's own key.
+    Module,
+    /// A certificate of a known thumbprint.
+    SelfSigned,
+    /// A certificate that a known authority signed.
+    CertificateAuthority,
 }
 
 impl AuthScope {
-    const ALL: [Self; 2] = [Self::Device, Self::Hub];
+    const ALL: [Self; 5] = [
+        Self::Device,
+        Self::Hub,
+        Self::Module,
+        Self::SelfSigned,
+        Self::CertificateAuthority,
+    ];
 
     /// The text of [`system::AUTH_METHOD`], as the cloud's built-in endpoint writes it.
     pub const fn auth_method(self) -> &'static str {
@@ -33,6 +45,15 @@ impl AuthScope {
             }
             Self::Hub => {
                 r#"{"scope":"hub","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#
+            }
+            Self::Module => {
+                r#"{"scope":"module","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#
+            }
+            Self::SelfSigned => {
+                r#"{"scope":"device","type":"x509Thumbprint","issuer":"external","acceptingIpFilterRule":null}"#
+            }
+            Self::CertificateAuthority => {
+                r#"{"scope":"device","type":"x509CertificateAuthority","issuer":"external","acceptingIpFilterRule":null}"#
             }
         }
     }

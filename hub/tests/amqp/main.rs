@@ -10,3 +10,4 @@ mod access;
 mod clients;
 mod events;
 mod served;
+mod tls;

@@ -41,6 +41,7 @@ impl Archive for StoredEvents {
 
 pub(crate) struct Served {
     pub(crate) handle: HubHandle,
+    pub(crate) server: AmqpServer,
     store: Store,
     listener: AmqpListener,
     looping: JoinHandle<()>,
@@ -105,6 +106,7 @@ async fn serve_hub(hub: Hub, options: Options, store: Store, ahead: u64) -> Serv
     let looping = tokio::spawn(run(hub, jobs, store.clone(), Arc::clone(&ahead)));
     Served {
         handle,
+        server,
         store,
         listener,
         looping,

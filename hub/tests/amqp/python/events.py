@@ -29,7 +29,7 @@ def told(event, context):
 def client(**more):
     return EventHubConsumerClient.from_connection_string(
         asked["endpoint"], consumer_group=asked.get("group", "$Default"), retry_total=0,
-        load_balancing_interval=1, **more
+        load_balancing_interval=1, **asked.get("client", {}), **more
     )
 
 
