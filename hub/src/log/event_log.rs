@@ -8,7 +8,7 @@ use super::{
     decode_event,
     encoding::encode_stamped,
     event_key,
-    partition::{Head, Partition, Retention, Window},
+    partition::{Head, Partition, Retention, Window, cost},
 };
 use crate::{Options, versioned::DecodeError};
 
@@ -122,6 +122,7 @@ impl EventLog {
         let mut window = self.window;
         window.passed = window.passed.saturating_sub(1);
         window.limit = window.limit.saturating_sub(1);
+        window.bytes = window.bytes.saturating_sub(cost(&event));
         slot.trim(passed, window);
         slot.push(event, stored);
         slot.expire(now, self.retention, (partition, partitions), records);

@@ -237,6 +237,6 @@ impl Partition {
 }
 
 /// What a message costs in memory, roughly.
-fn cost(event: &EventData) -> usize {
+pub(super) fn cost(event: &EventData) -> usize {
     crate::hub::message_size(&event.message) + OVERHEAD
 }
