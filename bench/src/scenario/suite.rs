@@ -110,7 +110,7 @@ pub(crate) fn run(
             let (report, coverage) = if stop.load(Ordering::Relaxed) {
                 (skipped(case, options), Coverage::default())
             } else {
-                run_with_retries(case, options, if jobs > 1 { 1 } else { 0 })
+                run_with_retries(case, options, usize::from(jobs > 1))
             };
             if !report.status.is_good() && !options.go_on {
                 stop.store(true, Ordering::Relaxed);

@@ -64,6 +64,10 @@ fn id(device: &str) -> Result<DeviceId, WorldError> {
     DeviceId::new(device).map_err(WorldError::refused)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is given to `map_err`, which hands errors over"
+)]
 fn broken(error: session::Error) -> WorldError {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -106,7 +106,7 @@ impl Session {
                     "instance": instance.id(),
                     "name": instance.name(),
                     "status": format!("{:?}", instance.status()),
-                    "input": Option::<&Json>::from(instance.input()).map(value),
+                    "input": instance.input().map(value),
                     "output": instance.output().map(value),
                     "error": instance.failure(),
                     "history": instance.history(),
@@ -175,6 +175,6 @@ fn facts(stimulus: &Stimulus) -> Value {
         }
         Stimulus::Reset => json!({"reset": {}}),
         Stimulus::Wifi { up } => json!({"wifi": {"up": up}}),
-        other => json!({"other": format!("{other:?}")}),
+        Stimulus::Network(event) => json!({"network": format!("{event:?}")}),
     }
 }

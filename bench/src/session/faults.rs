@@ -172,13 +172,15 @@ impl Session {
                 &json!({"copies": copies, "late": by}),
             );
         }
-        for _ in 0..copies {
-            match late {
-                Some(by) => self
-                    .faults
-                    .late(now.saturating_add(by), device, message.clone()),
-                None => self.give(device, message.clone(), now),
-            }
+        let mut give = |message: Message| match late {
+            Some(by) => self.faults.late(now.saturating_add(by), device, message),
+            None => self.give(device, message, now),
+        };
+        for _ in 1..copies {
+            give(message.clone());
+        }
+        if copies > 0 {
+            give(message);
         }
     }
 

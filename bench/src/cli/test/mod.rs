@@ -70,7 +70,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, style: Style) -> Result<Exit, Failure> {
     if args.schema {
-        println!("{:#}", twinbench_scenario::schema());
+        output::schema();
         return Ok(Exit::Pass);
     }
     let files = scenario::find(&args.files)?;

@@ -11,11 +11,25 @@ use twinbench_scenario::{
 use super::{Failure, Style};
 use crate::exit::Exit;
 
+/// A line on stdout. A reader that went away (`| head`) is no mistake of the suite.
+macro_rules! say {
+    ($($part:tt)*) => { say_text(&format!("{}\n", format_args!($($part)*))) };
+}
+
+fn say_text(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// The JSON Schema of scenario files.
+pub(super) fn schema() {
+    say!("{:#}", twinbench_scenario::schema());
+}
+
 pub(super) fn list(cases: &[Case], style: Style) {
     for case in cases {
         match style {
-            Style::Human => println!("{}  ({})", case.name, case.path.display()),
-            Style::Json | Style::Jsonl => println!(
+            Style::Human => say!("{}  ({})", case.name, case.path.display()),
+            Style::Json | Style::Jsonl => say!(
                 "{}",
                 json!({"name": case.name, "file": case.path, "bench": case.bench, "seed": case.seed})
             ),
@@ -29,19 +43,22 @@ pub(super) fn case(case: &CaseReport, style: Style) {
         Style::Human if case.status == Status::Skipped => {}
         Style::Human => {
             // One write, so that cases that end together do not mix.
-            let text = format!("{}\n{}", report::case_line(case), report::story(case));
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            say_text(&format!(
+                "{}\n{}",
+                report::case_line(case),
+                report::story(case)
+            ));
         }
-        Style::Jsonl => println!("{}", json!({"case": case})),
+        Style::Jsonl => say!("{}", json!({"case": case})),
         Style::Json => {}
     }
 }
 
 pub(super) fn end(report: &SuiteReport, style: Style) {
     match style {
-        Style::Human => println!("\n{}\n{}", report.coverage.table(), report::totals(report)),
-        Style::Json => println!("{:#}", json!({"report": report})),
-        Style::Jsonl => println!(
+        Style::Human => say!("\n{}\n{}", report.coverage.table(), report::totals(report)),
+        Style::Json => say!("{:#}", json!({"report": report})),
+        Style::Jsonl => say!(
             "{}",
             json!({"end": {
                 "passed": report.passed(),
@@ -72,7 +89,7 @@ pub(super) fn coverage(report: &SuiteReport, path: &Path) -> Result<(), Failure>
     reason = "GitHub Actions names the file of its step summary in the environment"
 )]
 pub(super) fn github(report: &SuiteReport) -> Result<(), Failure> {
-    print!("{}", report::annotations(report));
+    say_text(&report::annotations(report));
     let Ok(path) = std::env::var("GITHUB_STEP_SUMMARY") else {
         return Ok(());
     };
