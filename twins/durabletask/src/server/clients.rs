@@ -220,6 +220,14 @@ pub(super) async fn suspend_instance(
     request: pb::SuspendRequest,
 ) -> Result<pb::SuspendResponse, Status> {
     let suspended = service.handle.run(hub, move |engine, now| {
+        let is_suspended = |it: &Instance| it.status() == twinbench_engine::Status::Suspended;
+        if engine
+            .instance(&request.instance_id)
+            .is_some_and(is_suspended)
+        {
+            // An SDK that is told twice waits for being resumed twice, or for ever.
+            return Ok(());
+        }
         engine.suspend(&request.instance_id, convert::json(request.reason), now)
     });
     told(suspended.await?)?;
