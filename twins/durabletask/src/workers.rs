@@ -195,6 +195,19 @@ impl Workers {
         self.out.insert(token, out);
     }
 
+    /// An item of a kind is not at its worker any more; gives the actions that came before its
+    /// last part.
+    pub(crate) fn finish_one(
+        &mut self,
+        token: Token,
+        kind: WorkKind,
+    ) -> Vec<pb::OrchestratorAction> {
+        match self.out.get(&token) {
+            Some(out) if out.kind == kind => self.finish(token),
+            _ => Vec::new(),
+        }
+    }
+
     /// An item is not at its worker any more; gives the actions that came before its last part.
     pub(crate) fn finish(&mut self, token: Token) -> Vec<pb::OrchestratorAction> {
         let Some(out) = self.out.remove(&token) else {

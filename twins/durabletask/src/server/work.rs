@@ -1,7 +1,10 @@
 //! What workers answer.
 
 use tonic::Status;
-use twinbench_engine::work::{Action, Token};
+use twinbench_engine::{
+    CompleteError,
+    work::{Action, Token, WorkKind},
+};
 use twinbench_model::{VirtualDuration, VirtualTime};
 
 use super::service::Service;
@@ -18,8 +21,11 @@ fn token_of(text: &str) -> Result<Token, Status> {
         .map_err(|_| Status::invalid_argument("the completion token is none of this server"))
 }
 
-fn unknown(cause: twinbench_engine::CompleteError) -> Status {
-    Status::not_found(cause.to_string())
+fn unknown(cause: CompleteError) -> Status {
+    match cause {
+        CompleteError::UnknownToken => Status::not_found(cause.to_string()),
+        CompleteError::OtherKind => Status::invalid_argument(cause.to_string()),
+    }
 }
 
 /// An answer that means nothing is as good as none: the item is given out again, and fails after
@@ -52,7 +58,7 @@ pub(super) async fn complete_orchestrator_task(
             desk.workers.keep_part(token, actions)
         });
         if !kept.await? {
-            return Err(unknown(twinbench_engine::CompleteError::UnknownToken));
+            return Err(unknown(CompleteError::UnknownToken));
         }
         return Ok(pb::CompleteTaskResponse {});
     }
@@ -65,7 +71,7 @@ pub(super) async fn complete_orchestrator_task(
     let epoch = service.epoch();
     let completed = service.handle.with_desk(hub, move |engine, desk, now| {
         let mut result = result;
-        let parts = desk.workers.finish(token);
+        let parts = desk.workers.finish_one(token, WorkKind::Orchestration);
         if !parts.is_empty() {
             let first = pb::OrchestratorResponse {
                 actions: parts,
@@ -104,7 +110,7 @@ pub(super) async fn complete_activity_task(
     let token = token_of(&response.completion_token)?;
     let result = convert::activity_result(response);
     let completed = service.handle.with_desk(hub, move |engine, desk, now| {
-        desk.workers.finish(token);
+        desk.workers.finish_one(token, WorkKind::Activity);
         engine.complete_activity(token, result, now)
     });
     completed.await?.map_err(unknown)?;
@@ -127,7 +133,7 @@ pub(super) async fn complete_entity_task(
         Err(cause) => return Err(refuse(service, hub, token, cause).await),
     };
     let completed = service.handle.with_desk(hub, move |engine, desk, now| {
-        desk.workers.finish(token);
+        desk.workers.finish_one(token, WorkKind::Entity);
         engine.complete_entity(token, result, now)
     });
     completed.await?.map_err(unknown)?;

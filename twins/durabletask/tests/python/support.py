@@ -1,6 +1,7 @@
 """What cases need: a task hub with its clients, workers and raw calls."""
 import contextlib
 import json
+import queue
 import threading
 import time
 
@@ -129,26 +130,27 @@ class Raw:
 
 
 class Work:
+    """Items of a stream as they come, without the pings."""
+
     def __init__(self, stream):
         self.stream = stream
+        self.items = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        try:
+            for item in self.stream:
+                if item.WhichOneof("request") != "healthPing":
+                    self.items.put(item)
+        except grpc.RpcError:
+            pass
 
     def next(self, within=10):
         """The next item; None when there is none for a while."""
-        found = []
-
-        def read():
-            try:
-                for item in self.stream:
-                    if item.WhichOneof("request") != "healthPing":
-                        found.append(item)
-                        return
-            except grpc.RpcError:
-                pass
-
-        thread = threading.Thread(target=read, daemon=True)
-        thread.start()
-        thread.join(within)
-        return found[0] if found else None
+        try:
+            return self.items.get(timeout=within)
+        except queue.Empty:
+            return None
 
     def end(self):
         self.stream.cancel()

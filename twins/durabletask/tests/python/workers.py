@@ -300,7 +300,9 @@ def case_answers_that_mean_nothing_are_given_out_again(hub):
         item = work.next()
         # The token of one kind is none of another.
         wrong = pb.ActivityResponse(completionToken=item.completionToken)
-        assert status_of(raw.CompleteActivityTask, wrong) == "NOT_FOUND"
+        assert status_of(raw.CompleteActivityTask, wrong) == "INVALID_ARGUMENT"
+        raw.AbandonTaskActivityWorkItem(
+            pb.AbandonActivityTaskRequest(completionToken=item.completionToken))
         item = work.next()
         raw.finish(item, complete())
         work.end()
