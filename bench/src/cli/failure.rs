@@ -119,15 +119,20 @@ impl From<serve::Error> for Failure {
             serve::Error::Port { what: "MQTT", .. } => {
                 Some("set `[hub] port` in the bench file; 0 takes any free one")
             }
+            serve::Error::Port {
+                what: "Durable Task",
+                ..
+            } => Some("choose another with --durable-task-port; 0 takes any free one"),
             serve::Error::Port { .. } => Some("choose another with --port; 0 takes any free one"),
             serve::Error::Key(_) => {
                 Some("look for missing rights; `--data FOLDER` uses another folder")
             }
-            serve::Error::Session(_) | serve::Error::Start(_) => None,
+            serve::Error::Session(_) | serve::Error::Start(_) | serve::Error::NoWorker => None,
         };
         let failure = match error {
             serve::Error::Session(error) => return error.into(),
             serve::Error::Start(_) => Self::new(Exit::Internal, error.to_string()),
+            serve::Error::NoWorker => Self::new(Exit::Timeout, error.to_string()),
             other => Self::new(Exit::Setup, other.to_string()),
         };
         Self {

@@ -9,6 +9,7 @@ mod logging;
 mod progress;
 mod run;
 mod test;
+mod worker;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -85,6 +86,8 @@ enum Verb {
     Explore(explore::Args),
     /// Check bench files without running them.
     Check(check::Args),
+    /// Run the mirrored application's functions for a Durable Task endpoint.
+    Worker(worker::Args),
     /// Show the key that guards the API of a data folder.
     Key(key::Args),
     /// Print a completion script for a shell.
@@ -113,6 +116,7 @@ pub fn main() -> Exit {
         Verb::Test(args) => test::run(&args, cli.format),
         Verb::Explore(args) => explore::run(&args, format),
         Verb::Check(args) => check::run(&args, format),
+        Verb::Worker(args) => worker::run(&args, format),
         Verb::Key(args) => key::run(&args, format),
         Verb::Completions(args) => {
             completions::run(&args);

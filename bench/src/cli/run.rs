@@ -41,6 +41,10 @@ pub(crate) struct Args {
     /// The plain MQTT port on loopback; 0 takes any free one. Default: the bench file's, or 1883.
     #[arg(long, value_name = "PORT")]
     mqtt_port: Option<u16>,
+    /// Open this port on loopback to Durable Task clients and workers; 0 takes any free one.
+    /// Default: the bench file's, if its `[durable_task]` says `listen = true`.
+    #[arg(long, value_name = "PORT")]
+    durable_task_port: Option<u16>,
     /// How many times faster than real time to serve.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     speed: f64,
@@ -116,15 +120,22 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     };
     let api = args.port.unwrap_or(file.api.port);
     let listen = (args.serve || file.hub.listen).then_some(args.mqtt_port.unwrap_or(file.hub.port));
+    file.durable_task.listen |= args.durable_task_port.is_some();
+    let durable_task = file
+        .durable_task
+        .listen
+        .then_some(args.durable_task_port.unwrap_or(file.durable_task.port));
     let mut session = Session::open(file, &options)?;
 
     let stop = Arc::new(AtomicBool::new(false));
     let end = args.length.map(|length| session.now() + length);
     // Ports are taken before the work begins: a busy one must not cost a finished run.
-    let mut server = if args.serve || listen.is_some() {
+    let mut server = if args.serve || listen.is_some() || durable_task.is_some() {
         let doors = serve::Doors {
             api: args.serve.then_some(api),
             mqtt: listen,
+            durable_task,
+            epoch: session.epoch(),
             data: &data,
             page: &args.page,
         };
@@ -141,6 +152,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
             session.step(session.next_step(end))?;
             if let Some(server) = &mut server {
                 server.serve_waiting(&mut session)?;
+                server.wait_for_workers(&mut session, &stop)?;
             }
             if progress.due() {
                 progress.show(&session.stats());
@@ -191,10 +203,13 @@ fn announce(server: &serve::Server, data: &Path, format: Format) {
             if let Some(address) = server.mqtt {
                 eprintln!("MQTT on {address}, plain, loopback only");
             }
+            if let Some(address) = server.durable_task {
+                eprintln!("Durable Task on {address} (gRPC), task hub default, loopback only");
+            }
         }
         Format::Json => println!(
             "{}",
-            serde_json::json!({"serving": {"api": server.api, "mqtt": server.mqtt, "data": data}})
+            serde_json::json!({"serving": {"api": server.api, "mqtt": server.mqtt, "durableTask": server.durable_task, "data": data}})
         ),
     }
 }

@@ -12,6 +12,7 @@ use std::{
 
 use serde::Deserialize;
 use toml::Spanned;
+use twinbench_engine::Limits;
 use twinbench_machine::generator::Generator;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration};
 
@@ -46,6 +47,12 @@ pub struct BenchFile {
     /// The API server.
     #[serde(default)]
     pub api: ApiSection,
+    /// The durable engine.
+    #[serde(default)]
+    pub engine: EngineSection,
+    /// The door for Durable Task clients and workers.
+    #[serde(default)]
+    pub durable_task: DurableTaskSection,
 }
 
 /// A device, or a row of like ones (`count`).
@@ -131,6 +138,57 @@ pub struct ApiSection {
 impl Default for ApiSection {
     fn default() -> Self {
         Self { port: 7878 }
+    }
+}
+
+/// `[engine]`: limits that differ from the engine's own.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSection {
+    /// The longest state of an entity, in bytes.
+    pub state: Option<usize>,
+    /// The longest input, output or event, in bytes.
+    pub payload: Option<usize>,
+    /// The most messages that wait for one instance.
+    pub queue: Option<usize>,
+    /// The most operations of one entity that are done at once.
+    pub batch: Option<usize>,
+    /// The most actions of one turn of an orchestrator.
+    pub actions: Option<usize>,
+}
+
+impl EngineSection {
+    /// The engine's limits, with what is said here.
+    pub fn limits(&self) -> Limits {
+        let own = Limits::default();
+        Limits {
+            state: self.state.unwrap_or(own.state),
+            payload: self.payload.unwrap_or(own.payload),
+            queue: self.queue.unwrap_or(own.queue),
+            batch: self.batch.unwrap_or(own.batch),
+            actions: self.actions.unwrap_or(own.actions),
+            ..own
+        }
+    }
+}
+
+/// `[durable_task]`: workers and clients of the Durable Task SDKs, over gRPC.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DurableTaskSection {
+    /// Open the port, and leave functions that the application does not have to workers.
+    pub listen: bool,
+    /// The port on loopback; 0 takes any free one. 8080 is that of the Durable Task Scheduler's
+    /// emulator.
+    pub port: u16,
+}
+
+impl Default for DurableTaskSection {
+    fn default() -> Self {
+        Self {
+            listen: false,
+            port: 8080,
+        }
     }
 }
 

@@ -21,9 +21,10 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
+use twinbench_durabletask::{EngineJobs, Listening, ServerOptions, engine_handle};
 use twinbench_engine::http;
 use twinbench_hub::net::{Net, NetEvent, NetOptions};
-use twinbench_model::VirtualTime;
+use twinbench_model::{Epoch, VirtualTime};
 use twinbench_serverless::rest;
 
 use crate::session::{self, Session, Stats};
@@ -45,6 +46,18 @@ pub(crate) enum Command {
 /// Requests and packets that may wait for the stepping thread before their senders wait.
 const WAITING: usize = 1_024;
 
+/// How long one wait for a worker is.
+const SILENCE: Duration = Duration::from_secs(1);
+/// Waits without a word after which work that nobody does ends a run.
+const MOST_SILENCES: u32 = 60;
+
+/// Who wants something of the session.
+enum Next {
+    Command(Command),
+    Workers,
+    Nothing,
+}
+
 /// Which ports to open.
 #[derive(Debug, Clone, Copy)]
 pub struct Doors<'a> {
@@ -52,6 +65,10 @@ pub struct Doors<'a> {
     pub api: Option<u16>,
     /// The plain MQTT port; `None`: none; 0: any free one.
     pub mqtt: Option<u16>,
+    /// The port for Durable Task clients and workers; `None`: none; 0: any free one.
+    pub durable_task: Option<u16>,
+    /// The UTC instant of virtual time zero.
+    pub epoch: Epoch,
     /// The data folder, which holds the key.
     pub data: &'a Path,
     /// The folder of the built page; when it is missing the API serves without a page.
@@ -77,6 +94,11 @@ pub enum Error {
     /// The server's own threads could not start.
     #[error("server: {0}")]
     Start(#[source] std::io::Error),
+    /// Work for Durable Task workers is not done.
+    #[error(
+        "no worker has done the waiting work for a minute: start one for task hub \"default\" at the Durable Task address, or set [durable_task] listen = false"
+    )]
+    NoWorker,
     /// The session failed.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -88,10 +110,13 @@ pub struct Server {
     pub api: Option<SocketAddr>,
     /// The MQTT port's address.
     pub mqtt: Option<SocketAddr>,
+    /// The address for Durable Task clients and workers.
+    pub durable_task: Option<SocketAddr>,
     /// The key that the API asks for.
     pub key: String,
     commands: mpsc::Receiver<Command>,
     waits: durable::Waits,
+    workers: Option<EngineJobs>,
     net: Option<Net>,
     // Dropped last: ends the tasks that serve.
     runtime: tokio::runtime::Runtime,
@@ -150,18 +175,82 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
     });
     let net = net.transpose()?;
     let mqtt = net.as_ref().map(Net::address);
+    let workers = doors
+        .durable_task
+        .map(|port| open_to_workers(&runtime, port, doors.epoch))
+        .transpose()?;
+    let (durable_task, workers) = workers.unzip();
     Ok(Server {
         api,
         mqtt,
+        durable_task,
         key,
         commands,
         waits: durable::Waits::default(),
+        workers,
         net,
         runtime,
     })
 }
 
+/// Takes the port for Durable Task clients and workers and begins to serve it.
+fn open_to_workers(
+    runtime: &tokio::runtime::Runtime,
+    port: u16,
+    epoch: Epoch,
+) -> Result<(SocketAddr, EngineJobs), Error> {
+    let options = ServerOptions {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        ..ServerOptions::default()
+    };
+    let listening = runtime
+        .block_on(Listening::open(options))
+        .map_err(|cause| Error::Port {
+            what: "Durable Task",
+            port,
+            cause: cause.to_string(),
+        })?;
+    let address = listening.address();
+    let (handle, jobs) = engine_handle(epoch);
+    runtime.spawn(async move {
+        // It ends with the runtime.
+        if let Err(cause) = listening.serve(handle, std::future::pending()).await {
+            tracing::error!(%cause, "the Durable Task server ended");
+        }
+    });
+    Ok((address, jobs))
+}
+
 impl Server {
+    /// While workers have work, or could have it, time stands: does what they answer, and waits
+    /// for it. Gives up after a time on the wall clock in which nobody said anything.
+    ///
+    /// # Errors
+    /// When the session fails, or no worker does the work.
+    pub fn wait_for_workers(
+        &mut self,
+        session: &mut Session,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        let mut silent = 0;
+        while session.work_is_out() && !stop.load(Ordering::Relaxed) {
+            let Some(workers) = &mut self.workers else {
+                return Ok(());
+            };
+            let ready = workers.ready();
+            let heard = workers.is_waiting()
+                || self
+                    .runtime
+                    .block_on(async { tokio::time::timeout(SILENCE, ready).await.is_ok() });
+            session.serve_workers(workers)?;
+            silent = if heard { 0 } else { silent + 1 };
+            if silent == MOST_SILENCES {
+                return Err(Error::NoWorker);
+            }
+        }
+        Ok(())
+    }
+
     /// Answers what is waiting, at the session's current time, without waiting for more.
     ///
     /// # Errors
@@ -169,6 +258,9 @@ impl Server {
     pub fn serve_waiting(&mut self, session: &mut Session) -> Result<(), Error> {
         while let Ok(command) = self.commands.try_recv() {
             self.answer(session, command)?;
+        }
+        if let Some(workers) = &mut self.workers {
+            session.serve_workers(workers)?;
         }
         self.waits.look(session, session.now())?;
         self.answer_sockets(session)
@@ -196,29 +288,47 @@ impl Server {
                 session.step(end)?;
                 self.answer_sockets(session)?;
             }
-            session.commit()?;
+            match &mut self.workers {
+                Some(workers) => session.serve_workers(workers)?,
+                None => session.commit()?,
+            }
             self.waits.look(session, target.max(session.now()))?;
             let wait = pace
                 .wall_until(session.next_step(VirtualTime::MAX))
                 .min(Duration::from_millis(50));
-            if let Some(command) = self.next_command(wait) {
+            let next = self.next(wait);
+            if !matches!(next, Next::Nothing) {
                 session.run_until(pace.now())?;
-                self.answer(session, command)?;
-                self.serve_waiting(session)?;
+            }
+            match next {
+                Next::Nothing => {}
+                Next::Workers => self.serve_waiting(session)?,
+                Next::Command(command) => {
+                    self.answer(session, command)?;
+                    self.serve_waiting(session)?;
+                }
             }
             watch(session.stats());
         }
         Ok(())
     }
 
-    /// Waits for the next command, at most so long.
-    fn next_command(&mut self, wait: Duration) -> Option<Command> {
+    /// Waits for whoever wants something next, at most so long.
+    fn next(&mut self, wait: Duration) -> Next {
         let commands = &mut self.commands;
+        let workers = self.workers.as_ref().map(EngineJobs::ready);
         self.runtime.block_on(async {
-            tokio::time::timeout(wait, commands.recv())
-                .await
-                .ok()
-                .flatten()
+            let workers = async {
+                match workers {
+                    Some(ready) => ready.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                command = commands.recv() => command.map_or(Next::Nothing, Next::Command),
+                () = workers => Next::Workers,
+                () = tokio::time::sleep(wait) => Next::Nothing,
+            }
         })
     }
 

@@ -61,6 +61,8 @@ pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartErro
     let doors = Doors {
         api: Some(0),
         mqtt: None,
+        durable_task: session.file().durable_task.listen.then_some(0),
+        epoch: session.epoch(),
         data: &options.data,
         page,
     };

@@ -6,6 +6,7 @@
 mod data;
 mod drive;
 mod durable;
+mod engines;
 mod error;
 mod faults;
 mod fleet;

@@ -200,7 +200,13 @@ pub(super) fn rooms(
         .all(|App::ServerlessIot { adapter }| *adapter);
     let mut application = Application::new(twinbench_serverless::Options { adapter, epoch });
     let mut engine = application
-        .register(Engine::builder().epoch(epoch).faults(clients))
+        .register(
+            Engine::builder()
+                .epoch(epoch)
+                .faults(clients)
+                .limits(file.engine.limits())
+                .remote(file.durable_task.listen),
+        )
         .build();
     let rows = store.load(Table::Engine).map_err(Error::store)?;
     engine

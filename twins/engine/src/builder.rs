@@ -102,6 +102,13 @@ impl Builder {
         self
     }
 
+    /// Adds to the functions.
+    #[must_use]
+    pub fn with_functions(mut self, add: impl FnOnce(Functions) -> Functions) -> Self {
+        self.functions = add(self.functions);
+        self
+    }
+
     /// Registers a type of entities; see [`Functions::entity`].
     #[must_use]
     pub fn entity<T: Entity>(mut self, name: &str) -> Self {

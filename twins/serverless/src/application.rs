@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use twinbench_engine::{Builder, Engine, Json, store::Row};
+use twinbench_engine::{Builder, Engine, Functions, Json, store::Row};
 use twinbench_model::{EntityId, Epoch, Event, EventData, Record, Room, VirtualTime};
 
 use crate::{
@@ -86,9 +86,15 @@ impl Application {
     /// Registers entities, workflow and activities with an engine.
     #[must_use]
     pub fn register(&self, builder: Builder) -> Builder {
+        builder.with_functions(|functions| self.functions(functions))
+    }
+
+    /// Adds entities, workflow and activities, for an engine here or elsewhere.
+    #[must_use]
+    pub fn functions(&self, functions: Functions) -> Functions {
         let (to_device, to_twilio) = (self.outbox.clone(), self.outbox.clone());
         let epoch = self.options.epoch;
-        builder
+        functions
             .entity::<StandardDeviceEntity>(STANDARD)
             .entity::<WeatherDeviceEntity>(WEATHER)
             .orchestration(SEND_NOTIFICATION, send_notification)
