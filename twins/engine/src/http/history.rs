@@ -26,17 +26,17 @@ pub(super) struct Row<'a> {
     orchestration_status: Option<&'static str>,
     /// The text of the input; the original does not unpack it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Option<String>>,
+    input: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<Option<Json>>,
+    result: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Option<String>>,
+    reason: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_details: Option<Details<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Option<String>>,
+    data: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fire_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,12 +122,12 @@ pub(super) fn shape(history: &[HistoryEvent], show: Show, epoch: Epoch) -> Vec<R
 
 fn row<'a>(event: &'a HistoryEvent, show: Show, epoch: Epoch) -> Option<Row<'a>> {
     let result = |result: &Option<Json>| {
-        let result = result.as_ref().map(shown);
-        show.history_output.then_some(result)
+        let result = || result.as_ref().map_or_else(Json::null, shown);
+        show.history_output.then(result)
     };
     let failed = |event_type, failure: &'a Failure| Row {
         event_type,
-        reason: Some(Some(failure.error_message.clone())),
+        reason: Some(text(Some(&failure.error_message))),
         details: failure.stack_trace.clone(),
         failure_details: Some(Details::of(failure)),
         ..Row::default()
@@ -146,9 +146,8 @@ fn row<'a>(event: &'a HistoryEvent, show: Show, epoch: Epoch) -> Option<Row<'a>>
             result: output,
             failure,
         } => {
-            let message = || failure.as_ref().map(|it| it.error_message.as_str());
-            let text = || message().map(|text| Json::from(serde_json::Value::from(text)));
-            let output = output.as_ref().map(shown).or_else(text);
+            let message = failure.as_ref().map(|it| it.error_message.as_str());
+            let output = output.as_ref().map_or_else(|| text(message), shown);
             Row {
                 event_type: "ExecutionCompleted",
                 orchestration_status: Some(status.name()),
@@ -225,7 +224,7 @@ fn row<'a>(event: &'a HistoryEvent, show: Show, epoch: Epoch) -> Option<Row<'a>>
         },
         EventKind::GenericEvent { data } => Row {
             event_type: "GenericEvent",
-            data: Some(data.as_ref().map(|data| data.as_str().to_owned())),
+            data: Some(text(data.as_ref().map(Json::as_str))),
             ..Row::default()
         },
         EventKind::HistoryState => Row {
@@ -239,17 +238,17 @@ fn row<'a>(event: &'a HistoryEvent, show: Show, epoch: Epoch) -> Option<Row<'a>>
         },
         EventKind::ExecutionSuspended { reason } => Row {
             event_type: "ExecutionSuspended",
-            reason: Some(reason.as_ref().map(|text| text.as_str().to_owned())),
+            reason: Some(text(reason.as_ref().map(Json::as_str))),
             ..Row::default()
         },
         EventKind::ExecutionResumed { reason } => Row {
             event_type: "ExecutionResumed",
-            reason: Some(reason.as_ref().map(|text| text.as_str().to_owned())),
+            reason: Some(text(reason.as_ref().map(Json::as_str))),
             ..Row::default()
         },
         EventKind::ExecutionRewound(rewound) => Row {
             event_type: "ExecutionRewound",
-            reason: Some(rewound.reason.clone()),
+            reason: Some(text(rewound.reason.as_deref())),
             ..Row::default()
         },
         entity => of_entity(entity, show, epoch)?,
@@ -266,16 +265,16 @@ fn of_entity<'a>(kind: &EventKind, show: Show, epoch: Epoch) -> Option<Row<'a>> 
         event_type: "EventSent",
         name: Some(name),
         instance_id: Some(target.to_string()),
-        input: show.input.then(|| Some(message.to_string())),
+        input: show.input.then(|| text(Some(&message.to_string()))),
         ..Row::default()
     };
     let raised = |name: &str, answer: serde_json::Value| Row {
         event_type: "EventRaised",
         name: Some(name.to_owned()),
-        input: show.input.then(|| Some(answer.to_string())),
+        input: show.input.then(|| text(Some(&answer.to_string()))),
         ..Row::default()
     };
-    let text = |json: &Option<Json>| json.as_ref().map(|json| json.as_str().to_owned());
+    let given = |json: &Option<Json>| text(json.as_ref().map(Json::as_str));
     let name = |scheduled: Option<VirtualTime>| match scheduled {
         Some(at) => format!("op@{}", ticks(at, epoch)),
         None => "op".to_owned(),
@@ -290,7 +289,7 @@ fn of_entity<'a>(kind: &EventKind, show: Show, epoch: Epoch) -> Option<Row<'a>> 
         } => sent(
             target,
             name(*scheduled),
-            json!({"op": operation, "signal": true, "input": text(input), "id": **request}),
+            json!({"op": operation, "signal": true, "input": given(input), "id": **request}),
         ),
         EventKind::EntityOperationCalled {
             request,
@@ -303,10 +302,10 @@ fn of_entity<'a>(kind: &EventKind, show: Show, epoch: Epoch) -> Option<Row<'a>> 
         } => sent(
             target,
             name(*scheduled),
-            json!({"op": operation, "input": text(input), "id": **request, "parent": **parent}),
+            json!({"op": operation, "input": given(input), "id": **request, "parent": **parent}),
         ),
         EventKind::EntityOperationCompleted { request, output } => {
-            raised(request, json!({"result": text(output)}))
+            raised(request, json!({"result": given(output)}))
         }
         EventKind::EntityOperationFailed { request, failure } => raised(
             request,
@@ -341,7 +340,11 @@ fn of_entity<'a>(kind: &EventKind, show: Show, epoch: Epoch) -> Option<Row<'a>> 
     })
 }
 
-fn input(given: Option<&Json>, show: Show) -> Option<Option<String>> {
-    show.input
-        .then(|| given.map(|json| json.as_str().to_owned()))
+fn input(given: Option<&Json>, show: Show) -> Option<Json> {
+    show.input.then(|| text(given.map(Json::as_str)))
+}
+
+/// A text as a JSON string, or `null`.
+fn text(text: Option<&str>) -> Json {
+    text.map_or_else(Json::null, |text| serde_json::Value::from(text).into())
 }
