@@ -6,6 +6,7 @@ use twinbench_model::{VirtualDuration, VirtualTime};
 
 use crate::{
     CloseReason,
+    certificate::ClientCertificate,
     mqtt::{Decoder, Session},
 };
 
@@ -16,6 +17,8 @@ const CONNECT_TIMEOUT: VirtualDuration = VirtualDuration::from_secs(30);
 pub(crate) struct Connection {
     pub(crate) peer: Arc<str>,
     pub(crate) decoder: Decoder,
+    /// What the client has shown to TLS.
+    pub(crate) certificate: Option<Box<ClientCertificate>>,
     opened: VirtualTime,
     pub(crate) heard: VirtualTime,
     /// When the hub looks at it again: not later than [`Connection::deadline`]. Not moved with
@@ -30,6 +33,7 @@ impl Connection {
         Self {
             peer: peer.into(),
             decoder: Decoder::default(),
+            certificate: None,
             opened: now,
             heard: now,
             timer: now.saturating_add(CONNECT_TIMEOUT),

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use twinbench_model::{DeviceId, Event, EventData, Message, Record, Table, VirtualTime, system};
 
 use crate::{
-    CloseReason, ConnectionId, DecodeError, HubOutput, Options, OptionsError, Stats, SymmetricKey,
+    CloseReason, ConnectionId, DecodeError, HubOutput, Options, OptionsError, Stats,
+    c2d::{FEEDBACK_PREFIX, FeedbackQueue, QUEUE_PREFIX, Queues},
+    certificate::ClientCertificate,
     connection::Connection,
     journal::{self, ConnectionFacts},
     log::{AuthScope, CheckpointError, ConsumerError, EventLog, ReadError, TELEMETRY},
+    methods::{InvocationId, MethodResult, Pending},
     mqtt::MAX_MESSAGE,
-    registry::{AlreadyExists, DEVICE_PREFIX, Device, Registry, Status},
+    registry::{ACTIVITY_PREFIX, Activity, DEVICE_PREFIX, Identity, IdentityId, Registry, Status},
     session_store::{SESSION_PREFIX, SessionStore},
+    twin::{TWIN_PREFIX, Twin},
 };
 
 /// The application property that marks a will (IoT Hub MQTT guide, "Using the will").
@@ -26,8 +30,12 @@ pub struct Hub {
     pub(crate) log: EventLog,
     pub(crate) sessions: SessionStore,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
-    /// Which connection a device has.
-    pub(crate) online: BTreeMap<DeviceId, ConnectionId>,
+    /// Which connection an identity has.
+    pub(crate) online: BTreeMap<IdentityId, ConnectionId>,
+    pub(crate) queues: Queues,
+    pub(crate) feedback: FeedbackQueue,
+    pub(crate) methods: Pending,
+    pub(crate) method_results: Vec<(InvocationId, MethodResult)>,
     pub(crate) timers: BTreeSet<(VirtualTime, ConnectionId)>,
     pub(crate) outputs: Vec<HubOutput>,
     pub(crate) records: Vec<Record>,
@@ -104,6 +112,10 @@ impl Hub {
             sessions: SessionStore::default(),
             connections: BTreeMap::new(),
             online: BTreeMap::new(),
+            queues: Queues::default(),
+            feedback: FeedbackQueue::default(),
+            methods: Pending::default(),
+            method_results: Vec::new(),
             timers: BTreeSet::new(),
             outputs: Vec::new(),
             records: Vec::new(),
@@ -135,17 +147,42 @@ impl Hub {
         match table {
             Table::HubEvents => self.log.restore_event(key, value).map_err(log),
             Table::HubCheckpoints => self.log.restore_checkpoint(key, value).map_err(log),
-            Table::HubDevices => match key.split_first() {
-                Some((&DEVICE_PREFIX, id)) => {
-                    let device = Device::from_record(id, value).map_err(failed)?;
-                    let (partitions, epoch) = (self.options.partitions, self.options.epoch);
-                    self.registry.put(device, partitions, epoch);
-                    Ok(())
-                }
-                Some((&SESSION_PREFIX, id)) => self.sessions.restore(id, value).map_err(failed),
-                _ => Err(failed(DecodeError::Damaged("its key is of no kind".into()))),
-            },
+            Table::HubDevices => {
+                let result = match key.split_first() {
+                    Some((&prefix, rest)) => self.restore_device(prefix, rest, value),
+                    None => Err(DecodeError::Damaged("its key is empty".into())),
+                };
+                result.map_err(failed)
+            }
             Table::Bench | Table::Engine | Table::Serverless => Ok(()),
+        }
+    }
+
+    /// A record of the devices' table; those of identities come before what belongs to them.
+    fn restore_device(&mut self, prefix: u8, key: &[u8], value: &[u8]) -> Result<(), DecodeError> {
+        match prefix {
+            DEVICE_PREFIX => {
+                let identity = Identity::from_record(key, value)?;
+                let (partitions, epoch) = (self.options.partitions, self.options.epoch);
+                self.registry.put(identity, partitions, epoch);
+                Ok(())
+            }
+            SESSION_PREFIX => self.sessions.restore(key, value),
+            QUEUE_PREFIX => self.queues.restore(key, value),
+            FEEDBACK_PREFIX => self.feedback.restore(key, value),
+            TWIN_PREFIX | ACTIVITY_PREFIX => {
+                let id = IdentityId::from_key(key)?;
+                let entry = self.registry.entry_mut(&id);
+                let entry =
+                    entry.ok_or_else(|| DecodeError::Damaged(format!("{id} is not registered")))?;
+                if prefix == TWIN_PREFIX {
+                    entry.twin = Twin::from_record(value)?;
+                } else {
+                    entry.activity = Activity::from_record(value)?;
+                }
+                Ok(())
+            }
+            _ => Err(DecodeError::Damaged("its key is of no kind".into())),
         }
     }
 
@@ -154,58 +191,18 @@ impl Hub {
         &self.options
     }
 
-    /// The identity registry.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
     /// The event log, to read from.
     pub fn log(&self) -> &EventLog {
         &self.log
     }
 
-    /// Registers a device, enabled.
-    ///
-    /// # Errors
-    /// When there is one of this id.
-    pub fn add_device(
-        &mut self,
-        id: DeviceId,
-        primary: SymmetricKey,
-        secondary: SymmetricKey,
-        now: VirtualTime,
-    ) -> Result<(), AlreadyExists> {
-        if self.registry.get(&id).is_some() {
-            return Err(AlreadyExists(id));
-        }
-        let device = Device {
-            id,
-            primary,
-            secondary,
-            status: Status::Enabled,
-            created: now,
-        };
-        self.records.push(device.to_record());
-        let (partitions, epoch) = (self.options.partitions, self.options.epoch);
-        self.registry.put(device, partitions, epoch);
-        Ok(())
-    }
-
-    /// Enables or disables a device; disabling closes its connection. Tells whether there is
-    /// such a device.
-    pub fn set_status(&mut self, id: &DeviceId, status: Status, now: VirtualTime) -> bool {
-        let Some(device) = self.registry.set_status(id, status) else {
-            return false;
-        };
-        self.records.push(device.to_record());
-        if let (Status::Disabled, Some(&connection)) = (status, self.online.get(id)) {
-            self.close(connection, CloseReason::DeviceDisabled, now);
-        }
-        true
-    }
-
     /// Whether a device has a connection.
     pub fn is_connected(&self, id: &DeviceId) -> bool {
+        self.online.contains_key(&IdentityId::from(id.clone()))
+    }
+
+    /// Whether a device or module has a connection.
+    pub fn is_online(&self, id: &IdentityId) -> bool {
         self.online.contains_key(id)
     }
 
@@ -223,7 +220,7 @@ impl Hub {
         let size = message_size(&message);
         let error = match self.registry.get(device) {
             None => PublishError::UnknownDevice(device.clone()),
-            Some(known) if known.status == Status::Disabled => {
+            Some(known) if known.status() == Status::Disabled => {
                 PublishError::Disabled(device.clone())
             }
             Some(_) if size > MAX_MESSAGE => PublishError::TooLarge {
@@ -231,7 +228,8 @@ impl Hub {
                 limit: MAX_MESSAGE,
             },
             Some(_) => {
-                let position = self.take(device, AuthScope::Device, None, message, now);
+                let id = IdentityId::from(device.clone());
+                let position = self.take(&id, AuthScope::Device, None, message, now);
                 return position.ok_or_else(|| PublishError::UnknownDevice(device.clone()));
             }
         };
@@ -243,18 +241,22 @@ impl Hub {
     /// not registered.
     pub(crate) fn take(
         &mut self,
-        device: &DeviceId,
+        id: &IdentityId,
         scope: AuthScope,
         model_id: Option<&str>,
         mut message: Message,
         now: VirtualTime,
     ) -> Option<(u16, u64)> {
-        let entry = self.registry.entry(device)?;
-        let (id, partition) = (entry.device.id.clone(), entry.partition);
+        let entry = self.registry.entry_mut(id)?;
+        entry.activity.last = Some(now);
+        let partition = entry.partition;
         let mut set = |name: &str, value: &str| {
             message.system.insert(name.to_owned(), value.to_owned());
         };
-        set(system::DEVICE_ID, device.as_str());
+        set(system::DEVICE_ID, id.device.as_str());
+        if let Some(module) = id.module_str() {
+            set(system::MODULE_ID, module);
+        }
         set(system::AUTH_METHOD, scope.auth_method());
         set(system::AUTH_GENERATION_ID, &entry.generation);
         set(system::ENQUEUED_TIME, self.log.stamp(now));
@@ -262,9 +264,13 @@ impl Hub {
         if let Some(model_id) = model_id {
             set(system::DATA_SCHEMA, model_id);
         }
-        let event = self
-            .log
-            .append(id, partition, message, now, &mut self.records)?;
+        let event = self.log.append(
+            id.device.clone(),
+            partition,
+            message,
+            now,
+            &mut self.records,
+        )?;
         self.stats.messages += 1;
         self.stats.message_bytes += event.message.body.len() as u64;
         self.events.push(journal::telemetry(event));
@@ -309,8 +315,20 @@ impl Hub {
 
     /// A connection was opened. Should its number be in use, the older one counts as lost.
     pub fn open(&mut self, id: ConnectionId, peer: &str, now: VirtualTime) {
+        self.open_with(id, peer, None, now);
+    }
+
+    /// As [`Hub::open`], for a connection over TLS whose client has shown a certificate.
+    pub fn open_with(
+        &mut self,
+        id: ConnectionId,
+        peer: &str,
+        certificate: Option<ClientCertificate>,
+        now: VirtualTime,
+    ) {
         self.disconnected(id, now);
-        let connection = Connection::new(peer, now);
+        let mut connection = Connection::new(peer, now);
+        connection.certificate = certificate.map(Box::new);
         self.timers.insert((connection.timer, id));
         self.connections.insert(id, connection);
         self.stats.connections_opened += 1;
@@ -350,21 +368,31 @@ impl Hub {
             }
             return true;
         };
-        self.online.remove(&session.device);
+        let identity = session.id.clone();
+        self.online.remove(&identity);
+        self.connection_changed(&identity, now);
+        let numbers = session.in_flight.values().copied().collect();
+        self.undelivered(&identity, numbers, now);
+        self.close_methods(id, &identity, now);
         let clean = *reason == CloseReason::ClientDisconnected;
         let facts = ConnectionFacts::Disconnected {
             peer,
             clean,
             reason: reason.to_string(),
         };
-        let source = session.device.shared();
-        self.events.push(journal::connection(now, source, &facts));
-        let unwanted = clean || *reason == CloseReason::DeviceDisabled;
+        let event = journal::connection(now, identity.shared(), &facts);
+        self.events.push(event);
+        let unwanted = matches!(
+            reason,
+            CloseReason::ClientDisconnected
+                | CloseReason::DeviceDisabled
+                | CloseReason::DeviceDeleted
+        );
         if let Some(mut will) = session.will.filter(|_| !unwanted) {
             let (name, value) = WILL_PROPERTY;
             will.properties.insert(name.to_owned(), value.to_owned());
             let model_id = session.model_id.as_deref();
-            self.take(&session.device, session.scope, model_id, will, now);
+            self.take(&identity, session.scope, model_id, will, now);
             self.stats.wills += 1;
         }
         true
@@ -385,7 +413,9 @@ impl Hub {
             | CloseReason::ConnectTimeout
             | CloseReason::KeepAliveTimeout
             | CloseReason::TokenExpired
-            | CloseReason::DeviceDisabled => return,
+            | CloseReason::DeviceDisabled
+            | CloseReason::DeviceDeleted
+            | CloseReason::CredentialsChanged => return,
         };
         *counter += 1;
     }
@@ -393,10 +423,14 @@ impl Hub {
     /// When [`Hub::tick`] is to be called next, at the latest.
     pub fn next_timer(&self) -> Option<VirtualTime> {
         let connections = self.timers.first().map(|&(time, _)| time);
-        [connections, self.log.next_timer()]
-            .into_iter()
-            .flatten()
-            .min()
+        let timers = [
+            connections,
+            self.log.next_timer(),
+            self.queues.next_timer(),
+            self.feedback.next_timer(),
+            self.methods.next_timer(),
+        ];
+        timers.into_iter().flatten().min()
     }
 
     /// Does what is due: closes silent and expired connections, ends the retention of messages.
@@ -417,6 +451,8 @@ impl Hub {
                 self.timers.insert((deadline, id));
             }
         }
+        self.tick_c2d(now);
+        self.tick_methods(now);
         self.log.tick(now, &mut self.records);
     }
 

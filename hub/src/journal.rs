@@ -4,8 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 use twinbench_model::{Event, EventData, Room, VirtualTime};
+
+use crate::{c2d::QueuedMessage, registry::Status};
 
 /// Deepest JSON that readers of the recording must follow (serde_json's own limit is 128, and the
 /// event adds a level).
@@ -120,6 +122,103 @@ pub(crate) enum ConnectionFacts<'a> {
 
 pub(crate) fn connection(now: VirtualTime, source: Arc<str>, facts: &ConnectionFacts<'_>) -> Event {
     Event::json(now, Room::Hub, "connection", source, facts)
+}
+
+/// Facts of a `twin` event.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TwinFacts<'a> {
+    /// `service` or `device`.
+    pub(crate) by: &'static str,
+    pub(crate) replace: bool,
+    /// Of the whole twin, after the write.
+    pub(crate) version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tags: Option<&'a Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) desired: Option<&'a Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reported: Option<&'a Map<String, Value>>,
+}
+
+pub(crate) fn twin(now: VirtualTime, source: Arc<str>, facts: &TwinFacts<'_>) -> Event {
+    Event::json(now, Room::Hub, "twin", source, facts)
+}
+
+/// Facts of a `registry` event; never a key.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RegistryFacts {
+    /// `created`, `updated` or `deleted`.
+    pub(crate) change: &'static str,
+    pub(crate) status: Status,
+    pub(crate) authentication: &'static str,
+}
+
+pub(crate) fn registry(now: VirtualTime, source: Arc<str>, facts: &RegistryFacts) -> Event {
+    Event::json(now, Room::Hub, "registry", source, facts)
+}
+
+/// Facts of a `method` event.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub(crate) enum MethodFacts<'a> {
+    Called {
+        name: &'a str,
+        payload: &'a Value,
+    },
+    Answered {
+        name: &'a str,
+        status: i32,
+        payload: &'a Value,
+    },
+    Failed {
+        name: &'a str,
+        error: String,
+    },
+}
+
+pub(crate) fn method(now: VirtualTime, source: Arc<str>, facts: &MethodFacts<'_>) -> Event {
+    Event::json(now, Room::Hub, "method", source, facts)
+}
+
+/// Facts of a `c2d` event; the body stands in the first only.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct C2dFacts<'a> {
+    /// `enqueued`, `delivered`, or how it ended.
+    event: &'static str,
+    message: u64,
+    deliveries: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> C2dFacts<'a> {
+    pub(crate) fn new(event: &'static str, message: u64, queued: &'a QueuedMessage) -> Self {
+        let first = event == "enqueued";
+        let body = &queued.message.body;
+        let text = std::str::from_utf8(body).ok().filter(|_| first);
+        Self {
+            event,
+            message,
+            deliveries: queued.deliveries,
+            body: text.map(str::to_owned),
+            body_base64: (first && text.is_none()).then(|| STANDARD.encode(body)),
+            properties: first.then_some(&queued.message.properties),
+            system: first.then_some(&queued.message.system),
+        }
+    }
+}
+
+pub(crate) fn c2d(now: VirtualTime, source: Arc<str>, facts: &C2dFacts<'_>) -> Event {
+    Event::json(now, Room::Hub, "c2d", source, facts)
 }
 
 #[cfg(test)]

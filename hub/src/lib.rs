@@ -10,7 +10,10 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`registry`] | device identities, their keys and whether they are enabled |
+//! | [`registry`] | identities of devices and modules, how they prove themselves |
+//! | [`twin`] | tags, desired and reported properties |
+//! | [`c2d`] | messages to devices, their queues and feedback |
+//! | [`methods`] | direct methods |
 //! | [`sas`] | shared access signatures: made, parsed, checked |
 //! | [`mqtt`] | MQTT 3.1.1 sessions: CONNECT rules, topics, filters, property bags |
 //! | [`log`] | the event log in partitions, consumers' checkpoints, retention |
@@ -27,6 +30,8 @@ pub mod amqp;
 mod auth;
 #[cfg(feature = "bridge")]
 pub mod bridge;
+pub mod c2d;
+mod certificate;
 mod connection;
 #[cfg(feature = "net")]
 pub mod handle;
@@ -34,6 +39,7 @@ mod hub;
 mod journal;
 mod key;
 pub mod log;
+pub mod methods;
 pub mod mqtt;
 #[cfg(feature = "net")]
 pub mod net;
@@ -45,9 +51,11 @@ pub mod registry;
 pub mod sas;
 mod session_store;
 mod stats;
+pub mod twin;
 mod versioned;
 
 pub use auth::AuthError;
+pub use certificate::ClientCertificate;
 pub use hub::{Hub, PublishError, RestoreError};
 pub use key::{KeyError, SymmetricKey, derive_key};
 pub use options::{Options, OptionsError, Permission, Policy};

@@ -58,6 +58,12 @@ pub enum CloseReason {
     /// The device was disabled.
     #[error("the device was disabled")]
     DeviceDisabled,
+    /// The device was deleted.
+    #[error("the device was deleted")]
+    DeviceDeleted,
+    /// Its keys or certificates were changed.
+    #[error("the keys or certificates of the device were changed")]
+    CredentialsChanged,
     /// The bytes are not MQTT 3.1.1.
     #[error("malformed packet: {0}")]
     Malformed(String),

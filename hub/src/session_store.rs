@@ -1,11 +1,12 @@
-//! Sessions that outlive their connection (CleanSession=0): the subscriptions of a device.
+//! Sessions that outlive their connection (CleanSession=0): the subscriptions of an identity.
 
 use std::collections::BTreeMap;
 
-use twinbench_model::{DeviceId, Record, Table};
+use twinbench_model::{Record, Table};
 
 use crate::{
     mqtt::Subscriptions,
+    registry::IdentityId,
     versioned::{self, DecodeError},
 };
 
@@ -13,46 +14,44 @@ const VERSION: u8 = 1;
 /// First byte of a session's key in the devices' table.
 pub(crate) const SESSION_PREFIX: u8 = b's';
 
-/// Kept sessions by device, each change a record.
+/// Kept sessions by identity, each change a record.
 #[derive(Debug, Default)]
 pub(crate) struct SessionStore {
-    sessions: BTreeMap<DeviceId, Subscriptions>,
+    sessions: BTreeMap<IdentityId, Subscriptions>,
 }
 
 impl SessionStore {
-    pub(crate) fn get(&self, device: &DeviceId) -> Option<&Subscriptions> {
-        self.sessions.get(device)
+    pub(crate) fn get(&self, id: &IdentityId) -> Option<&Subscriptions> {
+        self.sessions.get(id)
     }
 
     pub(crate) fn put(
         &mut self,
-        device: &DeviceId,
+        id: &IdentityId,
         subscriptions: &Subscriptions,
         records: &mut Vec<Record>,
     ) {
-        if self.sessions.get(device) == Some(subscriptions) {
+        if self.sessions.get(id) == Some(subscriptions) {
             return;
         }
         let value = versioned::encode(VERSION, subscriptions);
-        records.push(Record::put(Table::HubDevices, key(device), value));
-        self.sessions.insert(device.clone(), subscriptions.clone());
+        records.push(Record::put(
+            Table::HubDevices,
+            id.key(SESSION_PREFIX),
+            value,
+        ));
+        self.sessions.insert(id.clone(), subscriptions.clone());
     }
 
-    pub(crate) fn remove(&mut self, device: &DeviceId, records: &mut Vec<Record>) {
-        if self.sessions.remove(device).is_some() {
-            records.push(Record::delete(Table::HubDevices, key(device)));
+    pub(crate) fn remove(&mut self, id: &IdentityId, records: &mut Vec<Record>) {
+        if self.sessions.remove(id).is_some() {
+            records.push(Record::delete(Table::HubDevices, id.key(SESSION_PREFIX)));
         }
     }
 
     pub(crate) fn restore(&mut self, id: &[u8], value: &[u8]) -> Result<(), DecodeError> {
-        let damaged = |what: String| DecodeError::Damaged(what);
-        let id = std::str::from_utf8(id).map_err(|error| damaged(error.to_string()))?;
-        let id = DeviceId::new(id).map_err(|error| damaged(error.to_string()))?;
+        let id = IdentityId::from_key(id)?;
         self.sessions.insert(id, versioned::decode(VERSION, value)?);
         Ok(())
     }
-}
-
-fn key(device: &DeviceId) -> Vec<u8> {
-    [&[SESSION_PREFIX], device.as_str().as_bytes()].concat()
 }

@@ -25,6 +25,10 @@ pub struct Stats {
     pub wills: u64,
     /// Messages refused by `publish`.
     pub publish_errors: u64,
+    /// Messages to devices taken into queues.
+    pub c2d_messages: u64,
+    /// Direct methods begun.
+    pub methods: u64,
     /// Subscriptions granted.
     pub subscriptions_granted: u64,
     /// Subscriptions refused.

@@ -218,7 +218,9 @@ fn secrets_are_never_shown() {
         .registry()
         .get(&id("dev1"))
         .unwrap()
-        .primary
+        .keys()
+        .unwrap()
+        .0
         .to_base64();
     rig.online(1, "dev1");
     // A token in every place where a client may put a text.

@@ -11,6 +11,12 @@ use crate::{DeviceId, VirtualTime};
 pub mod system {
     /// The authenticated device id.
     pub const DEVICE_ID: &str = "iothub-connection-device-id";
+    /// The authenticated module's id, for messages of modules.
+    pub const MODULE_ID: &str = "iothub-connection-module-id";
+    /// Where a message to a device goes.
+    pub const TO: &str = "to";
+    /// Which ends of a message to a device its sender wants to hear of.
+    pub const ACK: &str = "iothub-ack";
     /// JSON `{scope,type,issuer}`: how the device authenticated.
     pub const AUTH_METHOD: &str = "iothub-connection-auth-method";
     /// When the hub took the message.

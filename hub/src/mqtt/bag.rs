@@ -26,7 +26,7 @@ pub enum BagError {
 }
 
 /// Short names on the wire, long names in the log.
-const SYSTEM_NAMES: [(&str, &str); 10] = [
+pub(super) const SYSTEM_NAMES: [(&str, &str); 12] = [
     ("$.mid", system::MESSAGE_ID),
     ("$.cid", system::CORRELATION_ID),
     ("$.uid", system::USER_ID),
@@ -37,6 +37,8 @@ const SYSTEM_NAMES: [(&str, &str); 10] = [
     ("$.exp", system::EXPIRY_TIME),
     ("$.sub", system::SUBJECT),
     ("$.ifid", system::INTERFACE_ID),
+    ("$.to", system::TO),
+    ("iothub-ack", system::ACK),
 ];
 
 impl PropertyBag {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use twinbench_model::DeviceId;
+
+use super::topic::own;
+use crate::registry::IdentityId;
 
 /// What a device subscribed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,6 +18,9 @@ pub enum Subscription {
     DesiredProperties,
     /// `$iothub/methods/POST/#`: direct methods.
     Methods,
+    /// `devices/{id}/modules/{module}/#` or `…/inputs/#`: messages from other modules, which only an
+    /// edge hub would send.
+    Inputs,
 }
 
 /// The quality of service that a subscription was granted.
@@ -31,18 +36,18 @@ pub enum Granted {
 pub(crate) type Subscriptions = BTreeMap<Subscription, Granted>;
 
 impl Subscription {
-    /// The subscription that a filter means for a device; `None` when it is none of the
+    /// The subscription that a filter means for an identity; `None` when it is none of the
     /// documented ones.
-    pub fn parse(filter: &str, device: &DeviceId) -> Option<Self> {
+    pub fn parse(filter: &str, id: &IdentityId) -> Option<Self> {
         match filter {
             "$iothub/twin/res/#" => Some(Self::TwinResponses),
             "$iothub/twin/PATCH/properties/desired/#" => Some(Self::DesiredProperties),
             "$iothub/methods/POST/#" => Some(Self::Methods),
-            _ => {
-                let rest = filter.strip_prefix("devices/")?;
-                let rest = rest.strip_prefix(device.as_str())?;
-                (rest == "/messages/devicebound/#").then_some(Self::DeviceBound)
-            }
+            _ => match (own(filter, id)?, &id.module) {
+                ("/messages/devicebound/#", None) => Some(Self::DeviceBound),
+                ("/#" | "/inputs/#", Some(_)) => Some(Self::Inputs),
+                _ => None,
+            },
         }
     }
 }
@@ -53,7 +58,7 @@ mod tests {
 
     #[test]
     fn only_documented_filters_of_the_device_itself() {
-        let device = DeviceId::new("dev1").unwrap();
+        let device = IdentityId::parse("dev1").unwrap();
         let check = |filter, expected| {
             assert_eq!(Subscription::parse(filter, &device), expected, "{filter}");
         };
@@ -76,5 +81,19 @@ mod tests {
         ] {
             check(filter, None);
         }
+    }
+
+    #[test]
+    fn modules_listen_to_their_inputs() {
+        let module = IdentityId::parse("d/m").unwrap();
+        let parse = |filter| Subscription::parse(filter, &module);
+        assert_eq!(
+            parse("devices/d/modules/m/inputs/#"),
+            Some(Subscription::Inputs)
+        );
+        assert_eq!(parse("devices/d/modules/m/#"), Some(Subscription::Inputs));
+        assert_eq!(parse("$iothub/methods/POST/#"), Some(Subscription::Methods));
+        assert_eq!(parse("devices/d/modules/other/#"), None);
+        assert_eq!(parse("devices/d/messages/devicebound/#"), None);
     }
 }

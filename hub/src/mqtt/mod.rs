@@ -9,6 +9,7 @@ mod filter;
 mod service;
 mod session;
 mod topic;
+mod twin;
 mod username;
 
 pub use bag::{BagError, PropertyBag};
@@ -16,6 +17,7 @@ pub(crate) use codec::Decoder;
 pub(crate) use filter::Subscriptions;
 pub use filter::{Granted, Subscription};
 pub(crate) use session::Session;
+pub(crate) use topic::{PLAIN, c2d_topic};
 pub use topic::{Publication, TopicError};
 pub use username::{Username, UsernameError};
 

@@ -1,6 +1,6 @@
 //! What the hub does with a client's packets.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use mqtt_proto::{
@@ -8,7 +8,7 @@ use mqtt_proto::{
     v3::{Connack, Connect, ConnectReturnCode, LastWill, Packet, Publish},
     v3::{Suback, Subscribe, SubscribeReturnCode, Unsubscribe},
 };
-use twinbench_model::{DeviceId, Message, VirtualTime};
+use twinbench_model::{Message, VirtualTime};
 
 use super::{
     Granted, MAX_MESSAGE, PropertyBag, Publication, Session, Subscription, Subscriptions, Username,
@@ -20,6 +20,7 @@ use crate::{
     hub::message_size,
     journal::{self, ConnectionFacts},
     output::shown,
+    registry::IdentityId,
 };
 
 /// Most filters in one SUBSCRIBE or UNSUBSCRIBE. A device has four to ask for; the cloud allows
@@ -109,8 +110,10 @@ impl Hub {
                 Ok(())
             }
             (Packet::Disconnect, true) => Err(CloseReason::ClientDisconnected),
-            // Late acknowledgements of a former session are harmless.
-            (Packet::Puback(_), true) => Ok(()),
+            (Packet::Puback(pid), true) => {
+                self.acknowledged(id, pid, now);
+                Ok(())
+            }
             (Packet::Pubrec(_) | Packet::Pubrel(_) | Packet::Pubcomp(_), true) => {
                 Err(CloseReason::Qos2)
             }
@@ -124,30 +127,29 @@ impl Hub {
     fn connect(&mut self, id: ConnectionId, connect: Connect, now: VirtualTime) {
         let client_id = Arc::clone(&connect.client_id);
         let keep_alive = connect.keep_alive;
-        let mut session = match self.admit(connect, now) {
+        let mut session = match self.admit(id, connect, now) {
             Ok(session) => session,
             Err(refusal) => return self.refused(id, &client_id, refusal, now),
         };
-        if let Some(&older) = self.online.get(&session.device) {
+        if let Some(&older) = self.online.get(&session.id) {
             self.close(older, CloseReason::ReplacedByNewConnection, now);
         }
-        let kept = self.sessions.get(&session.device).cloned();
+        let kept = self.sessions.get(&session.id).cloned();
         let session_present = kept.is_some() && !session.clean;
         if session.clean {
-            self.sessions.remove(&session.device, &mut self.records);
+            self.sessions.remove(&session.id, &mut self.records);
         } else {
             session.subscriptions = kept.unwrap_or_default();
             let Session {
-                device,
-                subscriptions,
-                ..
+                id, subscriptions, ..
             } = &session;
-            self.sessions.put(device, subscriptions, &mut self.records);
+            self.sessions.put(id, subscriptions, &mut self.records);
         }
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        let device = session.device.clone();
+        let identity = session.id.clone();
+        let model = session.model_id.clone();
         let facts = ConnectionFacts::Connected {
             peer: &connection.peer,
             authentication: session.scope,
@@ -157,27 +159,39 @@ impl Hub {
             model_id: session.model_id.as_deref(),
             will: session.will.is_some(),
         };
-        let event = journal::connection(now, device.shared(), &facts);
+        let event = journal::connection(now, identity.shared(), &facts);
         connection.session = Some(Box::new(session));
         self.timers.remove(&(connection.timer, id));
         connection.timer = connection.deadline().0;
         self.timers.insert((connection.timer, id));
         self.events.push(event);
-        self.online.insert(device, id);
+        self.online.insert(identity.clone(), id);
         self.stats.connects_admitted += 1;
+        self.connection_changed(&identity, now);
+        if model.is_some() {
+            self.set_model(&identity, model.as_deref());
+        }
         let connack = Connack::new(session_present, ConnectReturnCode::Accepted);
         self.send(id, &Packet::Connack(connack));
+        // Of a session that was kept, the subscriptions are back, and so is what they ask for.
+        self.deliver(&identity, now);
+        self.send_methods(&identity, now);
     }
 
     /// Checks a CONNECT and makes its session, subscriptions not yet restored.
-    fn admit(&self, connect: Connect, now: VirtualTime) -> Result<Session, Refusal> {
+    fn admit(
+        &self,
+        connection: ConnectionId,
+        connect: Connect,
+        now: VirtualTime,
+    ) -> Result<Session, Refusal> {
         use ConnectReturnCode as Code;
-        let device = DeviceId::new(&connect.client_id)
+        let id = IdentityId::parse(&connect.client_id)
             .map_err(|error| refuse(Code::IdentifierRejected, error.to_string()))?;
         let username = connect
             .username
             .ok_or_else(|| refuse(Code::BadUserNameOrPassword, "there is no user name"))?;
-        let username = Username::parse(&username, &device).map_err(|error| {
+        let username = Username::parse(&username, &id).map_err(|error| {
             let code = match error {
                 super::UsernameError::OtherClient(_) => Code::IdentifierRejected,
                 _ => Code::BadUserNameOrPassword,
@@ -190,23 +204,36 @@ impl Hub {
         }
         let password = connect
             .password
-            .ok_or_else(|| refuse(Code::BadUserNameOrPassword, "there is no password"))?;
-        let password = std::str::from_utf8(&password)
-            .map_err(|_| refuse(Code::BadUserNameOrPassword, "the password is not UTF-8"))?;
-        let admission = auth::authenticate(&self.options, &self.registry, &device, password, now)
-            .map_err(|error| {
+            .as_deref()
+            .filter(|password| !password.is_empty());
+        let certificate = self.connections.get(&connection);
+        let certificate = certificate.and_then(|connection| connection.certificate.as_ref());
+        let admission = match (password, certificate) {
+            (Some(password), _) => {
+                let password = std::str::from_utf8(password).map_err(|_| {
+                    refuse(Code::BadUserNameOrPassword, "the password is not UTF-8")
+                })?;
+                auth::authenticate(&self.options, &self.registry, &id, password, now)
+            }
+            (None, Some(certificate)) => {
+                let (options, registry) = (&self.options, &self.registry);
+                auth::authenticate_certificate(options, registry, &id, certificate, now)
+            }
+            (None, None) => Err(AuthError::NoProof),
+        };
+        let admission = admission.map_err(|error| {
             let code = match error {
-                AuthError::Token(_) => Code::BadUserNameOrPassword,
+                AuthError::Token(_) | AuthError::NoProof => Code::BadUserNameOrPassword,
                 _ => Code::NotAuthorized,
             };
             refuse(code, error.to_string())
         })?;
-        let will = connect.last_will.map(|will| will_message(will, &device));
+        let will = connect.last_will.map(|will| will_message(will, &id));
         let will = will
             .transpose()
             .map_err(|reason| refuse(Code::NotAuthorized, format!("the will: {reason}")))?;
         Ok(Session {
-            device,
+            id,
             scope: admission.scope,
             until: admission.until,
             silence: silence(connect.keep_alive),
@@ -214,6 +241,8 @@ impl Hub {
             will,
             clean: connect.clean_session,
             subscriptions: Subscriptions::new(),
+            in_flight: BTreeMap::new(),
+            last_pid: Pid::default(),
         })
     }
 
@@ -222,10 +251,10 @@ impl Hub {
             return;
         };
         // Only registered devices get a channel of their own in the recording.
-        let known = DeviceId::new(claimed)
+        let known = IdentityId::parse(claimed)
             .ok()
-            .filter(|device| self.registry.get(device).is_some());
-        let source = known.map_or_else(|| Arc::from("unknown"), |device| device.shared());
+            .filter(|id| self.registry.identity(id).is_some());
+        let source = known.map_or_else(|| Arc::from("unknown"), |id| id.shared());
         let code = refusal.code as u8;
         let facts = ConnectionFacts::Refused {
             peer: &connection.peer,
@@ -263,10 +292,22 @@ impl Hub {
             QosPid::Level1(pid) => Some(pid),
             QosPid::Level2(_) => return Err(CloseReason::Qos2),
         };
-        let (device, scope) = (session.device.clone(), session.scope);
-        let model_id = session.model_id.clone();
-        let message = telemetry(&topic_name, &device, payload, retain)?;
-        self.take(&device, scope, model_id.as_deref(), message, now);
+        let (identity, scope) = (session.id.clone(), session.scope);
+        match Publication::parse(&topic_name, &identity) {
+            Ok(Publication::Telemetry { bag }) => {
+                let model_id = session.model_id.clone();
+                let message = telemetry(bag, payload, retain)?;
+                self.take(&identity, scope, model_id.as_deref(), message, now);
+            }
+            Ok(Publication::GetTwin { request }) => self.twin_asked(&identity, request),
+            Ok(Publication::PatchReported { request, version }) => {
+                self.reported(&identity, (request, version), &payload, now);
+            }
+            Ok(Publication::MethodAnswer { status, request }) => {
+                self.method_answered(id, request, status, &payload, now);
+            }
+            Err(_) => return Err(CloseReason::Topic(shown(&topic_name))),
+        }
         if let Some(pid) = acknowledge {
             self.send(id, &Packet::Puback(pid));
         }
@@ -285,12 +326,12 @@ impl Hub {
         let Some(session) = self.session(id) else {
             return Ok(());
         };
-        let device = session.device.clone();
+        let identity = session.id.clone();
         let mut codes = Vec::with_capacity(subscribe.topics.len());
         let mut refused = Vec::new();
         let mut granted = Vec::new();
         for (filter, qos) in &subscribe.topics {
-            let Some(subscription) = Subscription::parse(filter, &device) else {
+            let Some(subscription) = Subscription::parse(filter, &identity) else {
                 codes.push(SubscribeReturnCode::Failure);
                 refused.push(filter);
                 continue;
@@ -309,11 +350,24 @@ impl Hub {
                 count: refused.len(),
                 first: shown(first),
             };
-            let event = journal::connection(now, device.shared(), &facts);
+            let event = journal::connection(now, identity.shared(), &facts);
             self.events.push(event);
         }
+        let asks = |what| {
+            granted
+                .iter()
+                .any(|(subscription, _)| *subscription == what)
+        };
+        let messages = asks(Subscription::DeviceBound);
+        let methods = asks(Subscription::Methods);
         self.change_subscriptions(id, |subscriptions| subscriptions.extend(granted));
         self.send(id, &Packet::Suback(Suback::new(subscribe.pid, codes)));
+        if messages {
+            self.deliver(&identity, now);
+        }
+        if methods {
+            self.send_methods(&identity, now);
+        }
         Ok(())
     }
 
@@ -328,8 +382,8 @@ impl Hub {
         let Some(session) = self.session(id) else {
             return Ok(());
         };
-        let device = session.device.clone();
-        let parse = |filter: &mqtt_proto::TopicFilter| Subscription::parse(filter, &device);
+        let identity = session.id.clone();
+        let parse = |filter: &mqtt_proto::TopicFilter| Subscription::parse(filter, &identity);
         let gone: Vec<_> = unsubscribe.topics.iter().filter_map(parse).collect();
         self.change_subscriptions(id, |subscriptions| {
             subscriptions.retain(|subscription, _| !gone.contains(subscription));
@@ -348,7 +402,7 @@ impl Hub {
         change(&mut session.subscriptions);
         if !session.clean {
             self.sessions
-                .put(&session.device, &session.subscriptions, &mut self.records);
+                .put(&session.id, &session.subscriptions, &mut self.records);
         }
     }
 
@@ -356,22 +410,14 @@ impl Hub {
         self.connections.get(&id)?.session.as_deref()
     }
 
-    fn send(&mut self, connection: ConnectionId, packet: &Packet) {
+    pub(crate) fn send(&mut self, connection: ConnectionId, packet: &Packet) {
         let bytes = encode(packet);
         self.outputs.push(HubOutput::Send { connection, bytes });
     }
 }
 
-/// The message of a PUBLISH or a will, if the device may send it.
-fn telemetry(
-    topic: &str,
-    device: &DeviceId,
-    body: Bytes,
-    retain: bool,
-) -> Result<Message, CloseReason> {
-    let publication = Publication::parse(topic, device);
-    let Publication::Telemetry { bag } =
-        publication.map_err(|_| CloseReason::Topic(shown(topic)))?;
+/// The message of a PUBLISH or a will.
+fn telemetry(bag: &str, body: Bytes, retain: bool) -> Result<Message, CloseReason> {
     let PropertyBag {
         system,
         mut properties,
@@ -394,9 +440,12 @@ fn telemetry(
     }
 }
 
-fn will_message(will: LastWill, device: &DeviceId) -> Result<Message, CloseReason> {
+fn will_message(will: LastWill, id: &IdentityId) -> Result<Message, CloseReason> {
     if will.qos == QoS::Level2 {
         return Err(CloseReason::Qos2);
     }
-    telemetry(&will.topic_name, device, will.message, will.retain)
+    match Publication::parse(&will.topic_name, id) {
+        Ok(Publication::Telemetry { bag }) => telemetry(bag, will.message, will.retain),
+        _ => Err(CloseReason::Topic(shown(&will.topic_name))),
+    }
 }

@@ -1,7 +1,8 @@
 //! The user name of CONNECT: `{host}/{client id}/?{query}`.
 
 use percent_encoding::percent_decode_str;
-use twinbench_model::DeviceId;
+
+use crate::registry::IdentityId;
 
 /// Oldest API version that is served.
 const OLDEST_API: &str = "2016-11-14";
@@ -23,7 +24,7 @@ pub enum UsernameError {
     Form,
     /// It names another device than the client id.
     #[error("the user name is not for the client id {0}")]
-    OtherClient(DeviceId),
+    OtherClient(IdentityId),
     /// The API version is older than 2016-11-14 or no date.
     #[error("the api-version {0:?} is not supported: use {OLDEST_API} or later")]
     ApiVersion(String),
@@ -35,14 +36,14 @@ impl Username {
     ///
     /// # Errors
     /// When it is malformed, for another client id, or of an API version that is too old.
-    pub fn parse(text: &str, client: &DeviceId) -> Result<Self, UsernameError> {
+    pub fn parse(text: &str, client: &IdentityId) -> Result<Self, UsernameError> {
         let (host, rest) = text.split_once('/').ok_or(UsernameError::Form)?;
         if host.is_empty() {
             return Err(UsernameError::Form);
         }
         // An id may itself hold `?` and `=`, so it is compared rather than searched.
         let other = || UsernameError::OtherClient(client.clone());
-        let rest = rest.strip_prefix(client.as_str()).ok_or_else(other)?;
+        let rest = rest.strip_prefix(&client.to_string()).ok_or_else(other)?;
         let query = match rest.strip_prefix('/') {
             Some(query) => query.strip_prefix('?').unwrap_or(query),
             None if rest.is_empty() => "",
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Username, UsernameError> {
-        Username::parse(text, &DeviceId::new("dev?1").unwrap())
+        Username::parse(text, &IdentityId::parse("dev?1").unwrap())
     }
 
     #[test]
@@ -106,6 +107,11 @@ mod tests {
             assert_eq!(username.model_id, None, "{text}");
         }
         let text = "h/dev?1/?api-version=2020-09-30&model-id=dtmi%3Acom%3Aexample%3AThermostat%3B1";
+        let module = IdentityId::parse("dev/mod").unwrap();
+        for text in ["h/dev/mod/?api-version=2021-04-12", "h/dev/mod"] {
+            assert!(Username::parse(text, &module).is_ok());
+        }
+        assert!(Username::parse("h/dev/?api-version=2021-04-12", &module).is_err());
         let model = parse(text).unwrap().model_id;
         assert_eq!(model.as_deref(), Some("dtmi:com:example:Thermostat;1"));
     }
