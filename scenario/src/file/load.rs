@@ -14,7 +14,8 @@ use twinbench_model::VirtualDuration;
 
 use super::{
     Known, Matrix, ScenarioFile, VERSION,
-    check::{Compiler, Mention, check_names},
+    check::Compiler,
+    names::{Mention, check_names},
     variables::{Values, replace},
 };
 use crate::{

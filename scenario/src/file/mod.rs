@@ -4,9 +4,12 @@
 //! and column.
 
 mod action;
+mod actions;
 mod check;
 mod expect;
+mod expectations;
 mod load;
+mod names;
 mod variables;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -20,12 +23,13 @@ pub use action::{
     CloudMessage, Desired, DirectMethod, Press, Publish, RaiseEvent, Ramp, Request, Reset, Sensor,
     Signal, Stimuli, UartInput, Wifi,
 };
-pub use check::Known;
+
 pub use expect::{
     AnyEvent, ConnectorCall, DeadLetter, DisplayText, EntityOperation, EntityState, Expect, Led,
     Metric, Telemetry, TwinState, UartOutput, Workflow, Written,
 };
 pub use load::{Case, Place, PlannedGolden, Reader, Suite};
+pub use names::Known;
 
 /// The version of the format that this program reads.
 pub const VERSION: u32 = 1;
