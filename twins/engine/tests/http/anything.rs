@@ -156,7 +156,7 @@ proptest! {
                 }
             };
             bench.engine.run(bench.now);
-            bench.now = bench.now + VirtualDuration::from_millis(700);
+            bench.now += VirtualDuration::from_millis(700);
             let known = [200, 202, 400, 404, 409, 410, 429, 500].contains(&response.status);
             prop_assert!(known, "{} for {:?}", response.status, request);
             if !response.body.is_empty() {
