@@ -15,6 +15,8 @@ use crate::{
     methods::{InvocationId, MethodResult, Pending},
     mqtt::MAX_MESSAGE,
     registry::{ACTIVITY_PREFIX, Activity, DEVICE_PREFIX, Identity, IdentityId, Registry, Status},
+    routes::{ConnectionChange, Source},
+    service::{CONFIGURATION_PREFIX, JOB_PREFIX, PART_PREFIX, ServiceState},
     session_store::{SESSION_PREFIX, SessionStore},
     twin::{TWIN_PREFIX, Twin},
 };
@@ -41,6 +43,7 @@ pub struct Hub {
     pub(crate) records: Vec<Record>,
     pub(crate) events: Vec<Event>,
     pub(crate) stats: Stats,
+    pub(crate) service: ServiceState,
 }
 
 /// A message was not taken.
@@ -121,6 +124,7 @@ impl Hub {
             records: Vec::new(),
             events: Vec::new(),
             stats: Stats::default(),
+            service: ServiceState::default(),
             options,
         };
         for record in records {
@@ -181,6 +185,9 @@ impl Hub {
                     entry.activity = Activity::from_record(value)?;
                 }
                 Ok(())
+            }
+            JOB_PREFIX | PART_PREFIX | CONFIGURATION_PREFIX => {
+                self.service.restore(prefix, key, value)
             }
             _ => Err(DecodeError::Damaged("its key is of no kind".into())),
         }
@@ -264,6 +271,12 @@ impl Hub {
         if let Some(model_id) = model_id {
             set(system::DATA_SCHEMA, model_id);
         }
+        self.stats.messages += 1;
+        if !self.reaches_events(id, Source::Telemetry, &message) {
+            // Taken, as the cloud does, though no route wants it.
+            let next = self.log.partitions().nth(usize::from(partition));
+            return next.map(|info| (partition, info.next));
+        }
         let event = self.log.append(
             id.device.clone(),
             partition,
@@ -271,7 +284,6 @@ impl Hub {
             now,
             &mut self.records,
         )?;
-        self.stats.messages += 1;
         self.stats.message_bytes += event.message.body.len() as u64;
         self.events.push(journal::telemetry(event));
         Some((partition, event.sequence_number))
@@ -371,6 +383,7 @@ impl Hub {
         let identity = session.id.clone();
         self.online.remove(&identity);
         self.connection_changed(&identity, now);
+        self.connection_state_changed(&identity, ConnectionChange::Disconnected, now);
         let numbers = session.in_flight.values().copied().collect();
         self.undelivered(&identity, numbers, now);
         self.close_methods(id, &identity, now);
@@ -429,6 +442,7 @@ impl Hub {
             self.queues.next_timer(),
             self.feedback.next_timer(),
             self.methods.next_timer(),
+            self.service.next_timer(),
         ];
         timers.into_iter().flatten().min()
     }
@@ -453,6 +467,7 @@ impl Hub {
         }
         self.tick_c2d(now);
         self.tick_methods(now);
+        self.tick_jobs(now);
         self.log.tick(now, &mut self.records);
     }
 

@@ -18,6 +18,8 @@
 //! | [`mqtt`] | MQTT 3.1.1 sessions: CONNECT rules, topics, filters, property bags |
 //! | [`log`] | the event log in partitions, consumers' checkpoints, retention |
 //! | [`query`] | the query languages of twins, jobs and message routes |
+//! | [`routes`] | which messages and events of the hub's own reach the built-in endpoint |
+//! | [`service`] | the service's REST interface; its router (feature `rest`) |
 //! | [`net`] | the edge: a TCP listener on loopback (feature `net`) |
 //! | [`amqp`] | the built-in endpoint and the service's messages (feature `amqp`) |
 //! | [`bridge`] | devices that speak to another MQTT broker (feature `bridge`) |
@@ -47,6 +49,8 @@ mod options;
 mod output;
 pub mod query;
 mod redact;
+pub mod routes;
+pub mod service;
 pub mod registry;
 pub mod sas;
 mod session_store;

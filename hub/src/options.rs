@@ -2,7 +2,7 @@
 
 use twinbench_model::{Epoch, VirtualDuration};
 
-use crate::SymmetricKey;
+use crate::{SymmetricKey, routes::Routes};
 
 /// A hub's settings. [`Options::new`] gives the defaults.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Options {
     pub memory_bytes: usize,
     /// Shared access policies: keys of the hub itself. Default none.
     pub policies: Vec<Policy>,
+    /// Message routes. Default none, with the fallback on.
+    pub routes: Routes,
 }
 
 /// A named key of the hub with what it allows.
@@ -94,6 +96,7 @@ impl Options {
             memory_limit: 65_536,
             memory_bytes: 64 << 20,
             policies: Vec::new(),
+            routes: Routes::default(),
         }
     }
 

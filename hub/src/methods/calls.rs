@@ -180,6 +180,8 @@ impl Hub {
         };
         self.events
             .push(journal::method(now, method.id.shared(), &facts));
-        self.method_results.push((number, result));
+        if let Some(result) = self.service_method_ended(number, result, now) {
+            self.method_results.push((number, result));
+        }
     }
 }

@@ -168,6 +168,8 @@ impl Hub {
         self.online.insert(identity.clone(), id);
         self.stats.connects_admitted += 1;
         self.connection_changed(&identity, now);
+        let change = crate::routes::ConnectionChange::Connected;
+        self.connection_state_changed(&identity, change, now);
         if model.is_some() {
             self.set_model(&identity, model.as_deref());
         }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     CloseReason, Hub, SymmetricKey,
     journal::{self, RegistryFacts},
+    routes::LifecycleChange,
     twin::TWIN_PREFIX,
 };
 
@@ -87,6 +88,7 @@ impl Hub {
         }
         self.keep(Identity::new(id.clone(), settings, now));
         self.registry_event(&id, "created", now);
+        self.identity_changed(&id, LifecycleChange::Created, now);
         self.identity(&id).ok_or(RegistryError::NotFound(id))
     }
 
@@ -147,6 +149,7 @@ impl Hub {
 
     fn delete_one(&mut self, id: &IdentityId, now: VirtualTime) {
         self.close_identity(id, &CloseReason::DeviceDeleted, now);
+        self.identity_changed(id, LifecycleChange::Deleted, now);
         self.registry_event(id, "deleted", now);
         self.drop_queue(id);
         self.sessions.remove(id, &mut self.records);

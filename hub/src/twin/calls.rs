@@ -123,6 +123,7 @@ impl Hub {
             body.insert("$version".into(), version.into());
             self.notify_desired(id, version, &Value::Object(body));
         }
+        self.twin_was_written(id, &write, None, replace, now);
         self.twin(id).ok_or_else(|| TwinError::NotFound(id.clone()))
     }
 
@@ -168,6 +169,7 @@ impl Hub {
         };
         self.events
             .push(crate::journal::twin(now, id.shared(), &facts));
+        self.twin_was_written(id, &TwinWrite::default(), Some(patch), false, now);
         Ok(version)
     }
 

@@ -1,0 +1,649 @@
+//! The service's rules on the virtual clock, without sockets.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use twinbench_hub::{
+    ConnectionId, Hub, sas,
+    service::{Method, Reply, Request, Response, Ticket, handle},
+};
+use twinbench_model::{Epoch, Record, VirtualTime};
+
+use crate::host::{DEVICE, Device, options, policy_key};
+
+const EPOCH: u64 = 1_767_225_600;
+
+fn epoch() -> Epoch {
+    Epoch::new("2026-01-01T00:00:00Z".parse().unwrap())
+}
+
+fn at(seconds: u64) -> VirtualTime {
+    VirtualTime::from_secs(seconds)
+}
+
+/// A hub with what it stored.
+struct Rig {
+    hub: Hub,
+    store: std::collections::BTreeMap<(twinbench_model::Table, Vec<u8>), Vec<u8>>,
+    now: VirtualTime,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self {
+            hub: Hub::new(options(epoch())).unwrap(),
+            store: std::collections::BTreeMap::new(),
+            now: at(10),
+        }
+    }
+
+    fn commit(&mut self) {
+        let mut records = Vec::new();
+        self.hub.drain_records(&mut records);
+        for Record { table, key, value } in records {
+            match value {
+                Some(value) => self.store.insert((table, key), value),
+                None => self.store.remove(&(table, key)),
+            };
+        }
+    }
+
+    /// The hub as its store gives it back.
+    fn restart(&mut self) {
+        self.commit();
+        let put = |((table, key), value): (&(twinbench_model::Table, Vec<u8>), &Vec<u8>)| {
+            Record::put(*table, key.clone(), value.clone())
+        };
+        self.hub = Hub::restore(options(epoch()), self.store.iter().map(put)).unwrap();
+    }
+
+    fn to(&mut self, seconds: u64) {
+        self.now = at(seconds);
+        self.hub.tick(self.now);
+        self.commit();
+    }
+
+    fn raw(&mut self, request: &Request) -> Reply {
+        let reply = handle(&mut self.hub, request, self.now);
+        self.commit();
+        reply
+    }
+
+    fn with(
+        &mut self,
+        method: Method,
+        target: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let token = sas::generate(
+            "localhost",
+            &policy_key("iothubowner"),
+            EPOCH + 1_000_000,
+            Some("iothubowner"),
+        );
+        let mut request = request(method, target, body, Some(&token));
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        request.headers.extend(headers.iter().map(own));
+        self.raw(&request)
+    }
+
+    #[track_caller]
+    fn call(&mut self, method: Method, target: &str, body: &Value) -> (u16, Value) {
+        match self.with(method, target, body, &[]) {
+            Reply::Now(response) => read(&response),
+            Reply::Later(_) => panic!("{target} waits"),
+        }
+    }
+
+    #[track_caller]
+    fn waits(&mut self, target: &str, body: &Value) -> Ticket {
+        match self.with(Method::Post, target, body, &[]) {
+            Reply::Later(ticket) => ticket,
+            Reply::Now(response) => panic!("{target} is answered: {:?}", read(&response)),
+        }
+    }
+
+    #[track_caller]
+    fn ok(&mut self, method: Method, target: &str, body: &Value) -> Value {
+        let (status, answer) = self.call(method, target, body);
+        assert!(status < 300, "{target}: {status} {answer}");
+        answer
+    }
+
+    fn device(&mut self, id: &str) {
+        self.ok(
+            Method::Put,
+            &format!("/devices/{id}"),
+            &json!({"deviceId": id}),
+        );
+    }
+}
+
+fn request(method: Method, target: &str, body: &Value, token: Option<&str>) -> Request {
+    let body = if body.is_null() {
+        Bytes::new()
+    } else {
+        body.to_string().into()
+    };
+    let token = token.map(|token| ("Authorization".to_owned(), token.to_owned()));
+    Request {
+        method,
+        target: format!(
+            "{target}{}api-version=2021-04-12",
+            if target.contains('?') { '&' } else { '?' }
+        ),
+        headers: token.into_iter().collect(),
+        body,
+    }
+}
+
+fn read(response: &Response) -> (u16, Value) {
+    let body = if response.body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&response.body).unwrap()
+    };
+    (response.status, body)
+}
+
+fn code(answer: &(u16, Value)) -> (u16, String) {
+    let message = answer.1["Message"].as_str().unwrap_or_default();
+    let text = match serde_json::from_str::<Value>(message) {
+        Ok(nested) => nested["errorCode"].to_string(),
+        Err(_) => message
+            .split([':', ';'])
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    (answer.0, text)
+}
+
+#[test]
+fn tokens_must_fit() {
+    let mut rig = Rig::new();
+    rig.device("d");
+    let status = |rig: &mut Rig, token: Option<&str>| {
+        let request = request(Method::Get, "/devices/d", &Value::Null, token);
+        let Reply::Now(response) = rig.raw(&request) else {
+            panic!()
+        };
+        let answer = read(&response);
+        if answer.0 == 401 {
+            assert_eq!(code(&answer).1, "IotHubUnauthorizedAccess");
+            assert_eq!(
+                response.header("iothub-errorcode"),
+                Some("IotHubUnauthorizedAccess")
+            );
+        }
+        answer.0
+    };
+    let token = |resource: &str, key: &str, policy: Option<&str>, ttl: u64| {
+        sas::generate(resource, &policy_key(key), EPOCH + ttl, policy)
+    };
+    let owner = Some("iothubowner");
+    for (resource, key, policy, ttl, expected) in [
+        ("localhost", "iothubowner", owner, 100, 200),
+        ("LOCALHOST:8443", "iothubowner", owner, 100, 200),
+        ("localhost/devices", "iothubowner", owner, 100, 200),
+        ("localhost/devices/d", "iothubowner", owner, 100, 200),
+        ("localhost", "registryRead", Some("registryRead"), 100, 200),
+        (
+            "localhost",
+            "registryReadWrite",
+            Some("registryReadWrite"),
+            100,
+            200,
+        ),
+        ("localhost", "service", Some("service"), 100, 401),
+        ("localhost", "device", Some("device"), 100, 401),
+        ("localhost/twins", "iothubowner", owner, 100, 401),
+        ("localhost/devices/e", "iothubowner", owner, 100, 401),
+        ("elsewhere", "iothubowner", owner, 100, 401),
+        ("localhost", "service", owner, 100, 401),
+        ("localhost", "iothubowner", Some("nobody"), 100, 401),
+        ("localhost", "iothubowner", None, 100, 401),
+    ] {
+        let token = token(resource, key, policy, ttl);
+        assert_eq!(
+            status(&mut rig, Some(&token)),
+            expected,
+            "{resource} {policy:?}"
+        );
+    }
+    for text in [
+        None,
+        Some("Bearer x"),
+        Some("SharedAccessSignature sr=x"),
+        Some(""),
+    ] {
+        assert_eq!(status(&mut rig, text), 401, "{text:?}");
+    }
+    // The bench's clock decides, five minutes of skew included.
+    let short = token("localhost", "iothubowner", owner, 60);
+    rig.now = at(359);
+    assert_eq!(status(&mut rig, Some(&short)), 200);
+    rig.now = at(360);
+    assert_eq!(status(&mut rig, Some(&short)), 401);
+}
+
+#[test]
+fn policies_open_what_they_should() {
+    use Method::{Delete, Get, Post, Put};
+    let mut rig = Rig::new();
+    rig.device("d");
+    let rows = [
+        (
+            Get,
+            "/devices",
+            "registryRead registryReadWrite iothubowner",
+        ),
+        (Put, "/devices/d", "registryReadWrite iothubowner"),
+        (Delete, "/devices/x", "registryReadWrite iothubowner"),
+        (Get, "/twins/d", "service iothubowner"),
+        (Post, "/devices/query", "service iothubowner"),
+        (Post, "/twins/d/methods", "service iothubowner"),
+        (Delete, "/devices/d/commands", "service iothubowner"),
+        (
+            Get,
+            "/statistics/devices",
+            "registryRead registryReadWrite service iothubowner",
+        ),
+        (Get, "/jobs/v2/query", "service iothubowner"),
+        (Get, "/jobs", "registryReadWrite iothubowner"),
+        (
+            Get,
+            "/configurations",
+            "registryRead registryReadWrite iothubowner",
+        ),
+        (
+            Get,
+            "/messages/serviceBound/feedback",
+            "service iothubowner",
+        ),
+    ];
+    for (method, target, open) in rows {
+        for policy in [
+            "iothubowner",
+            "service",
+            "device",
+            "registryRead",
+            "registryReadWrite",
+        ] {
+            let token = sas::generate("localhost", &policy_key(policy), EPOCH + 900, Some(policy));
+            let Reply::Now(response) = rig.raw(&request(method, target, &json!({}), Some(&token)))
+            else {
+                panic!("{target} waits")
+            };
+            let opens = open.split(' ').any(|own| own == policy);
+            assert_eq!(
+                response.status != 401,
+                opens,
+                "{method:?} {target} with {policy}"
+            );
+        }
+    }
+}
+
+#[test]
+fn addresses_and_bodies_that_make_no_sense() {
+    use Method::{Delete, Get, Other, Patch, Post, Put};
+    let mut rig = Rig::new();
+    rig.device("d");
+    let null = Value::Null;
+    for (method, target, body, expected) in [
+        (Get, "/", null.clone(), 404),
+        (Get, "/nothing", null.clone(), 404),
+        (Other, "/devices", null.clone(), 405),
+        (Delete, "/twins/d", null.clone(), 405),
+        (Put, "/devices/e", null.clone(), 400),
+        (Put, "/devices/e", json!([]), 400),
+        (Put, "/devices/e", json!({"deviceId": "f"}), 400),
+        (Put, "/devices/a%20b", json!({"deviceId": "a b"}), 400),
+        (Put, "/devices/%ff", json!({}), 400),
+        (Get, "/devices/nobody", null.clone(), 404),
+        (Get, "/devices?top=0", null.clone(), 400),
+        (Get, "/devices?top=x", null.clone(), 400),
+        (Post, "/devices", json!([]), 400),
+        (Post, "/devices", json!({}), 400),
+        (Post, "/devices/query", json!({}), 400),
+        (Post, "/devices/query", json!({"query": "SELECT"}), 400),
+        (Patch, "/twins/d", json!({"tags": 1}), 400),
+        (Patch, "/twins/d", json!({"tags": {"a.b": 1}}), 400),
+        (
+            Patch,
+            "/twins/d",
+            json!({"properties": {"desired": {"x": "y".repeat(5000)}}}),
+            400,
+        ),
+        (Post, "/twins/d/methods", json!({}), 400),
+        (
+            Post,
+            "/twins/d/methods",
+            json!({"methodName": "m", "responseTimeoutInSeconds": 4}),
+            400,
+        ),
+        (
+            Post,
+            "/twins/d/methods",
+            json!({"methodName": "m", "connectTimeoutInSeconds": 301}),
+            400,
+        ),
+        (Put, "/jobs/v2/j", json!({"type": "export"}), 400),
+        (
+            Put,
+            "/jobs/v2/j",
+            json!({"type": "scheduleUpdateTwin", "updateTwin": {}, "queryCondition": "a ="}),
+            400,
+        ),
+        (Post, "/jobs/create", json!({"type": "import"}), 501),
+        (Post, "/devices/d/applyConfigurationContent", json!({}), 501),
+    ] {
+        let (status, answer) = rig.call(method, target, &body);
+        assert_eq!(status, expected, "{method:?} {target} {body}: {answer}");
+        assert!(
+            answer["Message"].is_string() && answer["ExceptionMessage"].is_string(),
+            "{answer}"
+        );
+    }
+    let mut deep = json!(1);
+    for _ in 0..80 {
+        deep = json!([deep]);
+    }
+    assert_eq!(
+        rig.call(Patch, "/twins/d", &json!({"tags": {"a": deep}})).0,
+        400
+    );
+}
+
+#[test]
+fn etags_guard_changes() {
+    let mut rig = Rig::new();
+    rig.device("d");
+    let etag = |rig: &mut Rig| {
+        rig.ok(Method::Get, "/twins/d", &Value::Null)["etag"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let first = etag(&mut rig);
+    let patch = |rig: &mut Rig, condition: &str| {
+        let Reply::Now(response) = rig.with(
+            Method::Patch,
+            "/twins/d",
+            &json!({"tags": {"a": 1}}),
+            &[("If-Match", condition)],
+        ) else {
+            panic!()
+        };
+        response.status
+    };
+    assert_eq!(patch(&mut rig, &format!("\"{first}\"")), 200);
+    assert_eq!(patch(&mut rig, &format!("\"{first}\"")), 412);
+    assert_eq!(patch(&mut rig, "*"), 200);
+    let now = etag(&mut rig);
+    assert_eq!(patch(&mut rig, &now), 200);
+    // Identities have ETags of their own.
+    let device = rig.ok(Method::Get, "/devices/d", &Value::Null);
+    let tag = device["etag"].as_str().unwrap().to_owned();
+    let put = |rig: &mut Rig, condition: &str| {
+        let body = json!({"deviceId": "d", "status": "disabled"});
+        let Reply::Now(response) =
+            rig.with(Method::Put, "/devices/d", &body, &[("If-Match", condition)])
+        else {
+            panic!()
+        };
+        response.status
+    };
+    assert_eq!(put(&mut rig, &tag), 200);
+    assert_eq!(put(&mut rig, &tag), 412);
+    let body = json!({"deviceId": "e"});
+    let Reply::Now(response) = rig.with(Method::Put, "/devices/e", &body, &[("If-Match", "*")])
+    else {
+        panic!()
+    };
+    assert_eq!(response.status, 404);
+}
+
+#[test]
+fn what_was_made_is_there_after_a_restart() {
+    let mut rig = Rig::new();
+    rig.device("d");
+    rig.ok(
+        Method::Put,
+        "/devices/d/modules/m",
+        &json!({"deviceId": "d", "moduleId": "m", "managedBy": "x"}),
+    );
+    rig.ok(
+        Method::Patch,
+        "/twins/d",
+        &json!({"tags": {"a": 1}, "properties": {"desired": {"b": 2}}}),
+    );
+    rig.ok(Method::Put, "/configurations/c", &json!({"priority": 3}));
+    rig.ok(
+        Method::Put,
+        "/jobs/v2/j",
+        &json!({"type": "scheduleUpdateTwin", "updateTwin": {"tags": {"job": 1}},
+        "queryCondition": "tags.a = 1", "startTime": "2026-01-01T00:01:40Z"}),
+    );
+    let all = [
+        "/devices/d",
+        "/devices/d/modules/m",
+        "/twins/d",
+        "/twins/d/modules/m",
+        "/configurations/c",
+        "/jobs/v2/j",
+    ];
+    let before = all.map(|target| rig.ok(Method::Get, target, &Value::Null));
+    rig.restart();
+    assert_eq!(
+        all.map(|target| rig.ok(Method::Get, target, &Value::Null)),
+        before
+    );
+    // The job that was scheduled runs when its time comes, and not before.
+    assert_eq!(rig.hub.next_timer(), Some(at(100)));
+    rig.to(99);
+    assert_eq!(
+        rig.ok(Method::Get, "/jobs/v2/j", &Value::Null)["status"],
+        "scheduled"
+    );
+    rig.to(100);
+    let job = rig.ok(Method::Get, "/jobs/v2/j", &Value::Null);
+    assert_eq!(
+        (&job["status"], &job["endTime"]),
+        (&json!("completed"), &json!("2026-01-01T00:01:40.000Z"))
+    );
+    assert_eq!(
+        rig.ok(Method::Get, "/twins/d", &Value::Null)["tags"],
+        json!({"a": 1, "job": 1})
+    );
+    rig.restart();
+    let rows = rig.ok(
+        Method::Post,
+        "/devices/query",
+        &json!({"query": "SELECT * FROM devices.jobs"}),
+    );
+    assert_eq!(
+        (&rows[0]["deviceId"], &rows[0]["status"]),
+        (&json!("d"), &json!("completed"))
+    );
+}
+
+#[test]
+fn methods_wait_for_their_device() {
+    let mut rig = Rig::new();
+    rig.device("away");
+    let path = format!("/twins/{DEVICE}/methods");
+    let body = |name: &str, connect: u64| json!({"methodName": name, "payload": [1], "responseTimeoutInSeconds": 5, "connectTimeoutInSeconds": connect});
+    let take = |rig: &mut Rig, ticket| {
+        rig.hub
+            .take_response(ticket)
+            .map(|response| read(&response))
+    };
+
+    // No such device, and one that is not there.
+    assert_eq!(
+        code(&rig.call(Method::Post, "/twins/nobody/methods", &body("echo", 0))),
+        (404, "DeviceNotFound".into())
+    );
+    let (status, answer) = rig.call(Method::Post, "/twins/away/methods", &body("echo", 0));
+    assert_eq!(code(&(status, answer)), (404, "404103".into()));
+
+    // One that is waited for in vain.
+    let ticket = rig.waits("/twins/away/methods", &body("echo", 20));
+    rig.to(29);
+    assert_eq!(take(&mut rig, ticket), None);
+    rig.to(30);
+    assert_eq!(
+        code(&take(&mut rig, ticket).unwrap()),
+        (404, "404103".into())
+    );
+
+    // One that answers.
+    let mut device = Device::connect(&mut rig.hub, epoch(), rig.now);
+    let ticket = rig.waits(&path, &body("echo", 0));
+    device.answer(&mut rig.hub, rig.now);
+    assert_eq!(
+        take(&mut rig, ticket),
+        Some((200, json!({"status": 200, "payload": [1]})))
+    );
+    assert_eq!(take(&mut rig, ticket), None);
+
+    // One that does not, and one whose connection breaks.
+    let ticket = rig.waits(&path, &body("silent", 0));
+    device.answer(&mut rig.hub, rig.now);
+    rig.to(34);
+    assert_eq!(take(&mut rig, ticket), None);
+    rig.to(35);
+    assert_eq!(
+        code(&take(&mut rig, ticket).unwrap()),
+        (504, "504101".into())
+    );
+    let ticket = rig.waits(&path, &body("silent", 0));
+    rig.hub.disconnected(ConnectionId(1), rig.now);
+    assert_eq!(
+        code(&take(&mut rig, ticket).unwrap()),
+        (404, "404104".into())
+    );
+}
+
+#[test]
+fn jobs_call_methods_and_run_out_of_time() {
+    let mut rig = Rig::new();
+    let mut device = Device::connect(&mut rig.hub, epoch(), rig.now);
+    rig.device("away");
+    let job = |name: &str| {
+        json!({"type": "scheduleDeviceMethod", "queryCondition": "*", "maxExecutionTimeInSeconds": 3,
+            "cloudToDeviceMethod": {"methodName": name, "payload": 7}})
+    };
+    rig.ok(Method::Put, "/jobs/v2/a", &job("echo"));
+    rig.to(10);
+    device.answer(&mut rig.hub, rig.now);
+    let done = rig.ok(Method::Get, "/jobs/v2/a", &Value::Null);
+    assert_eq!(done["status"], "completed");
+    assert_eq!(
+        done["deviceJobStatistics"],
+        json!({"deviceCount": 2, "failedCount": 1, "succeededCount": 1, "runningCount": 0, "pendingCount": 0})
+    );
+    let rows = rig.ok(
+        Method::Post,
+        "/devices/query",
+        &json!({"query": "SELECT * FROM devices.jobs WHERE jobId = 'a' AND status = 'failed'"}),
+    );
+    assert_eq!(
+        (&rows[0]["deviceId"], &rows[0]["error"]["code"]),
+        (&json!("away"), &json!("404103"))
+    );
+
+    rig.ok(Method::Put, "/jobs/v2/b", &job("silent"));
+    rig.to(10);
+    assert_eq!(
+        rig.ok(Method::Get, "/jobs/v2/b", &Value::Null)["status"],
+        "running"
+    );
+    rig.to(13);
+    let failed = rig.ok(Method::Get, "/jobs/v2/b", &Value::Null);
+    assert_eq!(failed["status"], "failed");
+    assert!(
+        failed["failureReason"]
+            .as_str()
+            .unwrap()
+            .contains("maxExecutionTime")
+    );
+    assert_eq!(
+        rig.call(Method::Post, "/jobs/v2/b/cancel", &Value::Null).0,
+        400
+    );
+}
+
+#[test]
+fn pages_follow_their_query() {
+    let mut rig = Rig::new();
+    for n in 0..5 {
+        rig.device(&format!("d{n}"));
+    }
+    let page = |rig: &mut Rig, query: &str, token: &str| {
+        let headers = [("x-ms-max-item-count", "2"), ("x-ms-continuation", token)];
+        match rig.with(
+            Method::Post,
+            "/devices/query",
+            &json!({"query": query}),
+            &headers,
+        ) {
+            Reply::Now(response) => {
+                let next = response.header("x-ms-continuation").map(ToOwned::to_owned);
+                (
+                    read(&response).1,
+                    next,
+                    response.header("x-ms-item-type").map(ToOwned::to_owned),
+                )
+            }
+            Reply::Later(_) => panic!(),
+        }
+    };
+    let (rows, next, kind) = page(&mut rig, "SELECT * FROM devices", "");
+    assert_eq!(
+        (rows[1]["deviceId"].as_str(), kind.as_deref()),
+        (Some("d1"), Some("Twin"))
+    );
+    let next = next.unwrap();
+    let (rows, _, kind) = page(&mut rig, "SELECT deviceId FROM devices", "");
+    assert_eq!(
+        (rows, kind.as_deref()),
+        (json!([{"deviceId": "d0"}, {"deviceId": "d1"}]), Some("Raw"))
+    );
+    let (rows, _, _) = page(&mut rig, "SELECT * FROM devices", &next);
+    assert_eq!(rows[0]["deviceId"], "d2");
+    let (refused, _, _) = page(&mut rig, "SELECT * FROM devices.modules", &next);
+    assert!(
+        refused["Message"]
+            .as_str()
+            .unwrap()
+            .contains("continuation"),
+        "{refused}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn no_request_makes_it_panic(
+        method in prop::sample::select(vec![Method::Get, Method::Put, Method::Post, Method::Patch, Method::Delete]),
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "devices", "twins", "d", "modules", "m", "query", "methods", "jobs", "v2", "cancel", "commands",
+            "configurations", "digitaltwins", "statistics", "messages", "serviceBound", "feedback", "%", "%zz", "?top=1",
+        ]), 0..6),
+        body in "\\PC{0,40}",
+    ) {
+        let mut rig = Rig::new();
+        rig.device("d");
+        let token = sas::generate("localhost", &policy_key("iothubowner"), EPOCH + 900, Some("iothubowner"));
+        let mut request = request(method, &format!("/{}", parts.join("/")), &Value::Null, Some(&token));
+        request.body = body.into();
+        if let Reply::Now(response) = rig.raw(&request) {
+            prop_assert!((200..600).contains(&response.status));
+            read(&response);
+        }
+    }
+}
