@@ -4,7 +4,10 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use twinbench_hub::{
-    ConnectionId, Hub, sas,
+    ConnectionId, Hub,
+    c2d::{Ack, SendC2d},
+    registry::IdentityId,
+    sas,
     service::{Method, Reply, Request, Response, Ticket, handle},
 };
 use twinbench_model::{Epoch, Record, VirtualTime};
@@ -575,6 +578,74 @@ fn jobs_call_methods_and_run_out_of_time() {
         rig.call(Method::Post, "/jobs/v2/b/cancel", &Value::Null).0,
         400
     );
+}
+
+#[test]
+fn feedback_is_received_under_a_lock() {
+    let mut rig = Rig::new();
+    rig.device("d");
+    let id = IdentityId::parse("d").unwrap();
+    for n in 0..2 {
+        let mut send = SendC2d {
+            ack: Ack::Full,
+            ..SendC2d::default()
+        };
+        let number = ("message-id".to_owned(), format!("m{n}"));
+        send.message.system.extend([number]);
+        rig.hub.send_c2d(&id, send, rig.now).unwrap();
+    }
+    let queued = |rig: &mut Rig| {
+        rig.ok(Method::Get, "/devices/d", &Value::Null)["cloudToDeviceMessageCount"].clone()
+    };
+    assert_eq!(queued(&mut rig), 2);
+    let purged = rig.ok(Method::Delete, "/devices/d/commands", &Value::Null);
+    assert_eq!(purged["totalMessagesPurged"], 2);
+    assert_eq!(queued(&mut rig), 0);
+
+    let feedback = "/messages/serviceBound/feedback";
+    let receive = |rig: &mut Rig| match rig.with(Method::Get, feedback, &Value::Null, &[]) {
+        Reply::Now(response) => {
+            let lock = response
+                .header("etag")
+                .map(|lock| lock.trim_matches('"').to_owned());
+            (read(&response), lock)
+        }
+        Reply::Later(_) => panic!("feedback waits"),
+    };
+    let ((status, records), lock) = receive(&mut rig);
+    let ids: Vec<_> = records
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| record["originalMessageId"].clone())
+        .collect();
+    assert_eq!((status, ids), (200, vec![json!("m0"), json!("m1")]));
+    assert_eq!(records[0]["statusCode"], "Purged");
+    // What is locked is not given twice; given back, it is.
+    assert_eq!(receive(&mut rig).0.0, 204);
+    let lock = lock.unwrap();
+    assert_eq!(
+        rig.call(
+            Method::Post,
+            &format!("{feedback}/{lock}/abandon"),
+            &Value::Null
+        )
+        .0,
+        204
+    );
+    let (_, again) = receive(&mut rig);
+    assert_eq!(
+        rig.call(Method::Delete, &format!("{feedback}/{lock}"), &Value::Null)
+            .0,
+        412
+    );
+    let again = again.unwrap();
+    assert_eq!(
+        rig.call(Method::Delete, &format!("{feedback}/{again}"), &Value::Null)
+            .0,
+        204
+    );
+    assert_eq!(receive(&mut rig).0.0, 204);
 }
 
 #[test]
