@@ -121,14 +121,14 @@ impl Device {
         let token = sas::device_token("localhost", &id, &key, expiry);
         connect.password = Some(token.into_bytes().into());
         let device = Self(connection);
-        device.send(hub, connect.into(), now);
+        device.send(hub, &connect.into(), now);
         let filter = TopicFilter::try_from("$iothub/methods/POST/#").unwrap();
         let subscribe = Subscribe::new(Pid::try_from(1).unwrap(), vec![(filter, QoS::Level0)]);
-        device.send(hub, subscribe.into(), now);
+        device.send(hub, &subscribe.into(), now);
         device
     }
 
-    fn send(&self, hub: &mut Hub, packet: Packet, now: VirtualTime) {
+    fn send(&self, hub: &mut Hub, packet: &Packet, now: VirtualTime) {
         let bytes = packet.encode().unwrap();
         hub.receive(self.0, bytes.as_ref(), now);
     }
@@ -157,7 +157,7 @@ impl Device {
             let topic = TopicName::try_from(topic.as_str()).unwrap();
             self.send(
                 hub,
-                Publish::new(QosPid::Level0, topic, payload.into()).into(),
+                &Publish::new(QosPid::Level0, topic, payload.into()).into(),
                 now,
             );
         }

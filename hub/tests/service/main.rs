@@ -4,5 +4,6 @@
 
 mod clients;
 mod host;
+mod rig;
 mod routes;
 mod rules;

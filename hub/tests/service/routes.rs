@@ -198,8 +198,7 @@ fn a_route_can_ask_for_what_was_written() {
 #[test]
 fn connections_tell_of_their_state() {
     let mut hub = hub(&[("state", Source::ConnectionState, "")], true);
-    let device = Device::connect(&mut hub, epoch(), NOW);
-    drop(device);
+    Device::connect(&mut hub, epoch(), NOW);
     hub.disconnected(ConnectionId(1), VirtualTime::from_secs(20));
     let told = told(&hub);
     let operations: Vec<&str> = told
