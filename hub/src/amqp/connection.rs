@@ -1,6 +1,9 @@
 //! One connection: SASL, open, sessions and what its links share.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    io::Cursor,
+    sync::{Arc, Mutex},
+};
 
 use fe2o3_amqp::{
     acceptor::{
@@ -14,7 +17,7 @@ use fe2o3_amqp::{
     },
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     sync::mpsc,
     task::JoinSet,
 };
@@ -33,6 +36,9 @@ const MAX_FRAME: u32 = 65_536;
 const MAX_CHANNEL: u16 = 31;
 /// Links of a session at most, less one.
 const MAX_HANDLE: u32 = 63;
+
+/// The header with which AMQP begins where no SASL is wanted (AMQP 1.0, figure 2.9).
+const PLAIN_HEADER: [u8; 8] = *b"AMQP\0\x01\0\0";
 
 /// What the links of a connection share.
 pub(super) struct Connection {
@@ -127,9 +133,25 @@ where
         .max_frame_size(MAX_FRAME)
         .channel_max(MAX_CHANNEL)
         .properties(own_properties())
-        .sasl_acceptor(login.clone())
         .build();
-    let mut open = match tokio::time::timeout(OPENING, acceptor.accept(stream)).await {
+    let opening = async {
+        let (mut read, write) = tokio::io::split(stream);
+        let mut header = [0; 8];
+        read.read_exact(&mut header)
+            .await
+            .map_err(|error| error.to_string())?;
+        let stream = tokio::io::join(Cursor::new(header).chain(read), write);
+        // Clients that have nothing but a token for $cbs, such as azure-iothub for Node, may
+        // leave SASL out (AMQP 1.0, 5.3.1 and 2.2).
+        let opened = if header == PLAIN_HEADER {
+            acceptor.accept(stream).await
+        } else {
+            let acceptor = acceptor.into_builder().sasl_acceptor(login.clone()).build();
+            acceptor.accept(stream).await
+        };
+        opened.map_err(|error| error.to_string())
+    };
+    let mut open = match tokio::time::timeout(OPENING, opening).await {
         Ok(Ok(open)) => open,
         Ok(Err(error)) => return Err(format!("it could not be opened: {error}")),
         Err(_) => return Err("it was not opened within 30 s".to_owned()),

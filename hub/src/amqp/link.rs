@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use super::{
     JoinError, Node,
     connection::{Connection, own_properties},
-    event_link, request_link,
+    event_link, request_link, service_link,
 };
 
 /// Largest message in bytes that is taken on a link (IoT Hub quotas: 64 KB to a device, with
@@ -38,6 +38,12 @@ enum Purpose {
     Answers(Node),
     /// The client reads events.
     Events(Box<event_link::Plan>),
+    /// The service sends to devices, by this address.
+    Commands(String),
+    /// The service takes feedback, by this address.
+    Feedback(String),
+    /// The service waits for uploaded files.
+    Files,
 }
 
 /// Answers an attach and starts the link's task, or detaches it at once with the reason.
@@ -83,6 +89,15 @@ pub(super) async fn attach(
         }
         (Ok(Purpose::Events(plan)), LinkEndpoint::Sender(sender)) => {
             links.spawn(event_link::serve(connection, *plan, sender));
+        }
+        (Ok(Purpose::Commands(address)), LinkEndpoint::Receiver(receiver)) => {
+            links.spawn(service_link::take_commands(connection, address, receiver));
+        }
+        (Ok(Purpose::Feedback(address)), LinkEndpoint::Sender(sender)) => {
+            links.spawn(service_link::give_feedback(connection, address, sender));
+        }
+        (Ok(Purpose::Files), LinkEndpoint::Sender(sender)) => {
+            links.spawn(service_link::hold(sender));
         }
         (Err(error), endpoint) => {
             tracing::info!(peer = connection.peer, link = name, %error, "an AMQP link was refused");
@@ -138,10 +153,29 @@ async fn purpose(connection: &Arc<Connection>, attach: &Attach) -> Result<Purpos
             let plan = event_link::plan(connection, attach, address, group, partition).await?;
             Ok(Purpose::Events(Box::new(plan)))
         }
+        (Node::DeviceBound, Role::Sender) => {
+            service(connection, &address).await?;
+            Ok(Purpose::Commands(address))
+        }
+        (Node::Feedback, Role::Receiver) => {
+            service(connection, &address).await?;
+            Ok(Purpose::Feedback(address))
+        }
+        (Node::FileNotifications, Role::Receiver) => {
+            service(connection, &address).await?;
+            Ok(Purpose::Files)
+        }
         (node, _) => Err(not_allowed(format!(
             "{node:?} cannot be used in this direction"
         ))),
     }
+}
+
+/// Whether a token that was put opens an endpoint of the service.
+async fn service(connection: &Connection, address: &str) -> Result<(), Error> {
+    let now = connection.shared.hub.run(|_, now| now).await;
+    let open = connection.opens(address, now.map_err(internal)?);
+    open.then_some(()).ok_or_else(|| unauthorized(address))
 }
 
 fn target_address(attach: &Attach) -> Option<String> {

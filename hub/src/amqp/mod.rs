@@ -23,6 +23,7 @@
 mod access;
 mod address;
 mod archive;
+mod command;
 mod connection;
 mod event;
 mod event_link;
@@ -31,11 +32,13 @@ mod readers;
 mod request;
 mod request_link;
 mod server;
+mod service_link;
 mod start;
 
 pub use access::{AccessError, Grant, check_plain, check_token};
 pub use address::Node;
 pub use archive::{Archive, ArchiveError, MemoryOnly};
+pub use command::{CommandError, command};
 pub use event::{message_of, unix_milliseconds};
 pub use readers::{JoinError, Joined, ReaderId, Readers};
 pub use request::{HubInfo, Question, Refusal, Request, put_token, question};

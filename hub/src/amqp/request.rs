@@ -178,11 +178,7 @@ pub(super) fn no_partition(partition: &str) -> Refusal {
 /// request's message id as correlation id.
 pub(super) fn respond(request: &Request, result: Result<(i32, Value), Refusal>) -> Response {
     let (status, description, value) = match result {
-        Ok((status, value)) => (
-            status,
-            if status == 202 { "Accepted" } else { "OK" }.to_owned(),
-            value,
-        ),
+        Ok((status, value)) => (status, "OK".to_owned(), value),
         Err(refusal) => (refusal.status, refusal.reason, Value::Null),
     };
     let mut facts = OrderedMap::new();

@@ -6,22 +6,39 @@ use serde_json::Value;
 
 /// The Python that set-up makes, or a word why not; a lack fails in CI.
 pub(crate) fn python(test: &str) -> Option<PathBuf> {
-    lacking(
+    found(
         test,
         "TWINBENCH_PYTHON",
         "the Python environment of the set-up",
     )
 }
 
-fn lacking(test: &str, variable: &str, what: &str) -> Option<PathBuf> {
+/// The Node modules that set-up installs, or a word why not; a lack fails in CI.
+pub(crate) fn node_modules(test: &str) -> Option<PathBuf> {
+    found(
+        test,
+        "TWINBENCH_NODE_MODULES",
+        "the Node modules of the set-up",
+    )
+}
+
+fn found(test: &str, variable: &str, what: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable).map(PathBuf::from);
     let found = found.filter(|path| path.exists());
     if found.is_none() {
-        let lack = format!("{what} is missing: set {variable}, as cargo xtask test does");
-        assert!(std::env::var_os("CI").is_none(), "{lack}");
-        eprintln!("SKIPPED {test}: {lack}");
+        let advice = "as cargo xtask test does";
+        lacking(
+            test,
+            &format!("{what} is missing: set {variable}, {advice}"),
+        );
     }
     found
+}
+
+/// Says loudly that a test is skipped; in CI that fails.
+pub(crate) fn lacking(test: &str, lack: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{lack}");
+    eprintln!("SKIPPED {test}: {lack}");
 }
 
 /// Runs a script with a JSON request on its standard input and gives the JSON it prints last.

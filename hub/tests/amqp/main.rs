@@ -10,4 +10,5 @@ mod access;
 mod clients;
 mod events;
 mod served;
+mod service;
 mod tls;

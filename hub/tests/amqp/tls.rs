@@ -17,8 +17,8 @@ use crate::{
 
 const SCRIPT: &str = include_str!("python/events.py");
 
-/// A server's configuration for localhost; the CA's certificate goes to a file.
-fn server_config(ca_file: &Path) -> Arc<ServerConfig> {
+/// A server's configuration for a host; the CA's certificate goes to a file.
+pub(crate) fn server_config(ca_file: &Path, host: &str) -> Arc<ServerConfig> {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -26,7 +26,7 @@ fn server_config(ca_file: &Path) -> Arc<ServerConfig> {
     std::fs::write(ca_file, ca.self_signed(&ca_key).unwrap().pem()).unwrap();
     let issuer = Issuer::new(ca, ca_key);
     let leaf_key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let leaf = CertificateParams::new(vec![host.to_owned()]).unwrap();
     let leaf = leaf.signed_by(&leaf_key, &issuer).unwrap();
     let leaf_key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -48,7 +48,7 @@ async fn a_consumer_reads_over_tls() {
     let any = "127.0.0.1:0".parse().unwrap();
     let listener = served
         .server
-        .listen(any, Some(server_config(&ca)))
+        .listen(any, Some(server_config(&ca, "localhost")))
         .await
         .unwrap();
     let (partition, _) = served.publish_number("dev1", 7).await;
