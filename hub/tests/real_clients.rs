@@ -70,7 +70,11 @@ async fn run(net: Net, mut events: Receiver<NetEvent>, hub: Arc<Mutex<Hub>>) {
         let mut hub = hub.lock().unwrap();
         match event {
             Ok(None) => return,
-            Ok(Some(NetEvent::Opened { id, peer })) => hub.open(id, &peer, now),
+            Ok(Some(NetEvent::Opened {
+                id,
+                peer,
+                certificate,
+            })) => hub.open_with(id, &peer, certificate.map(|c| *c), now),
             Ok(Some(NetEvent::Data { id, bytes })) => hub.receive(id, &bytes, now),
             Ok(Some(NetEvent::Closed { id })) => hub.disconnected(id, now),
             Err(_) => {}

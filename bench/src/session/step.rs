@@ -186,7 +186,14 @@ impl Session {
     /// News from the sockets of programs outside, at the current virtual time.
     pub(crate) fn socket(&mut self, event: NetEvent) {
         match event {
-            NetEvent::Opened { id, peer } => self.hub.open(id, &peer, self.now),
+            NetEvent::Opened {
+                id,
+                peer,
+                certificate,
+            } => {
+                let certificate = certificate.map(|certificate| *certificate);
+                self.hub.open_with(id, &peer, certificate, self.now);
+            }
             NetEvent::Data { id, bytes } => self.hub.receive(id, &bytes, self.now),
             NetEvent::Closed { id } => self.hub.disconnected(id, self.now),
         }

@@ -1,21 +1,19 @@
-//! One socket: a task that reads and a task that writes.
+//! One byte stream: a task that reads and a task that writes.
 
 use std::{
-    net::SocketAddr,
+    io,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Poll, ready},
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     sync::{
         Notify,
         mpsc::{self, Sender, UnboundedReceiver, UnboundedSender},
@@ -24,13 +22,13 @@ use tokio::{
 };
 
 use super::listener::{NetEvent, Table, lock};
-use crate::ConnectionId;
+use crate::{ClientCertificate, ConnectionId};
 
 /// Most bytes of one [`NetEvent::Data`].
 const READ: usize = 16 * 1024;
 /// How long a client may take, once the hub has closed, to accept the last bytes and to close too.
 /// A socket dropped before would lose what the client has not read, such as its CONNACK.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// The way out to a client. Dropped, the connection closes after what waits has left.
 #[derive(Debug)]
@@ -60,19 +58,16 @@ impl Outgoing {
     }
 }
 
-/// Starts the tasks of a connection and enters it in the table. When it has ended, it is out of
-/// the table and its [`NetEvent::Closed`] is sent.
-pub(super) fn start(
-    (id, peer): (ConnectionId, SocketAddr),
-    socket: TcpStream,
-    limit: usize,
-    table: &Table,
-    events: Sender<NetEvent>,
-) {
-    // Small answers are to leave at once; a socket that refuses the option works all the same.
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY cannot be set");
-    }
+/// The connection's side of [`Outgoing`].
+pub(super) struct Queued {
+    pub(super) queue: UnboundedReceiver<Bytes>,
+    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) end: Arc<Notify>,
+    pub(super) closed: oneshot::Receiver<()>,
+}
+
+/// Makes both sides of a way out that holds so many bytes.
+pub(super) fn way_out(limit: usize) -> (Outgoing, Queued) {
     let (queue, queued) = mpsc::unbounded_channel();
     let (waiting, end) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let (open, closed) = oneshot::channel();
@@ -83,53 +78,106 @@ pub(super) fn start(
         limit,
         end: Arc::clone(&end),
     };
-    lock(table).insert(id, outgoing);
-    let table = Arc::clone(table);
-    let (from, to) = socket.into_split();
-    let writing = tokio::spawn(write(to, queued, waiting, Arc::clone(&end)));
-    tokio::spawn(async move {
-        let peer = peer.to_string();
-        if events.send(NetEvent::Opened { id, peer }).await.is_err() {
-            lock(&table).remove(&id);
-            return;
-        }
-        tokio::select! {
-            () = read(id, from, &events) => {}
-            () = end.notified() => {}
-            () = async { let _ = closed.await; tokio::time::sleep(LINGER).await } => {}
-        }
-        lock(&table).remove(&id);
-        writing.abort();
-        // Without a loop to hear it, nobody waits for the news.
-        let _ = events.send(NetEvent::Closed { id }).await;
-    });
+    let queued = Queued {
+        queue: queued,
+        waiting,
+        end,
+        closed,
+    };
+    (outgoing, queued)
 }
 
-async fn read(id: ConnectionId, mut socket: OwnedReadHalf, events: &Sender<NetEvent>) {
-    let mut buffer = BytesMut::new();
-    loop {
-        buffer.reserve(READ);
-        let mut piece = (&mut socket).take(READ as u64);
-        match piece.read_buf(&mut buffer).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
+/// Who is at the other end.
+pub(super) struct Peer {
+    pub(super) id: ConnectionId,
+    pub(super) address: String,
+    pub(super) certificate: Option<Box<ClientCertificate>>,
+}
+
+impl Peer {
+    pub(super) fn opened(&mut self) -> NetEvent {
+        NetEvent::Opened {
+            id: self.id,
+            peer: std::mem::take(&mut self.address),
+            certificate: self.certificate.take(),
         }
-        let bytes = buffer.split().freeze();
-        if events.send(NetEvent::Data { id, bytes }).await.is_err() {
+    }
+}
+
+/// Runs a connection, which is entered in the table meanwhile, to its end, and then tells of it
+/// by [`NetEvent::Closed`].
+pub(super) async fn serve<S>(
+    mut peer: Peer,
+    stream: S,
+    limit: usize,
+    table: Table,
+    events: Sender<NetEvent>,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let id = peer.id;
+    let (outgoing, queued) = way_out(limit);
+    lock(&table).insert(id, outgoing);
+    let (from, to) = tokio::io::split(stream);
+    let Queued {
+        queue,
+        waiting,
+        end,
+        closed,
+    } = queued;
+    if events.send(peer.opened()).await.is_err() {
+        lock(&table).remove(&id);
+        return;
+    }
+    let writing = tokio::spawn(write(to, queue, waiting, Arc::clone(&end)));
+    tokio::select! {
+        () = read(id, from, &events) => {}
+        () = end.notified() => {}
+        () = async { let _ = closed.await; tokio::time::sleep(LINGER).await } => {}
+    }
+    lock(&table).remove(&id);
+    writing.abort();
+    // Without a loop to hear it, nobody waits for the news.
+    let _ = events.send(NetEvent::Closed { id }).await;
+}
+
+async fn read<S: AsyncRead + Unpin>(id: ConnectionId, mut socket: S, events: &Sender<NetEvent>) {
+    while let Ok(bytes) = piece(&mut socket).await {
+        if bytes.is_empty() || events.send(NetEvent::Data { id, bytes }).await.is_err() {
             return;
         }
     }
 }
 
+/// What has come in, at least a byte; nothing at the end. The buffer lives no longer than a poll,
+/// so a connection that waits has none.
+async fn piece<S: AsyncRead + Unpin>(socket: &mut S) -> io::Result<Bytes> {
+    std::future::poll_fn(|context| {
+        let mut space = [0; READ];
+        let mut buffer = ReadBuf::new(&mut space);
+        ready!(Pin::new(&mut *socket).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(Bytes::copy_from_slice(buffer.filled())))
+    })
+    .await
+}
+
 /// Writes until the way out is dropped and the queue empty, then closes this direction.
-async fn write(
-    mut socket: OwnedWriteHalf,
+async fn write<S: AsyncWrite + Unpin>(
+    mut socket: S,
     mut queued: UnboundedReceiver<Bytes>,
     waiting: Arc<AtomicUsize>,
     end: Arc<Notify>,
 ) {
     while let Some(bytes) = queued.recv().await {
-        if socket.write_all(&bytes).await.is_err() {
+        let sent = async {
+            socket.write_all(&bytes).await?;
+            // What waits behind it goes into the same TLS records and packets.
+            if queued.is_empty() {
+                socket.flush().await?;
+            }
+            io::Result::Ok(())
+        };
+        if sent.await.is_err() {
             return end.notify_one();
         }
         waiting.fetch_sub(bytes.len(), Ordering::Relaxed);

@@ -4,18 +4,21 @@ use std::{
     collections::HashMap,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::mpsc::{self, Receiver, Sender},
     task::JoinHandle,
 };
 
-use super::connection::{self, Outgoing};
-use crate::{ConnectionId, HubOutput};
+use super::connection::{self, Outgoing, Peer};
+use crate::{ClientCertificate, ConnectionId, HubOutput};
 
 /// Settings of a listener.
 #[derive(Debug, Clone)]
@@ -55,6 +58,8 @@ pub enum NetEvent {
         id: ConnectionId,
         /// Its address and port.
         peer: String,
+        /// The certificate that it has shown to TLS.
+        certificate: Option<Box<ClientCertificate>>,
     },
     /// Bytes came in.
     Data {
@@ -79,6 +84,9 @@ pub enum NetError {
          takes any free one)"
     )]
     PortInUse(u16),
+    /// The certificates cannot be used.
+    #[error("TLS cannot be offered: {0}")]
+    Tls(String),
     /// The system keeps the port for privileged programs.
     #[error("port {0} needs more rights than this program has: choose a port from 1024 on")]
     NotAllowed(u16),
@@ -95,43 +103,147 @@ pub enum NetError {
 /// Connections that are open, with their ways out. Only looked up, never listed.
 pub(super) type Table = Arc<Mutex<HashMap<ConnectionId, Outgoing>>>;
 
-/// A listener and its connections. Dropping it closes them all.
+/// Listeners and their connections. Dropping it closes them all.
 #[derive(Debug)]
 pub struct Net {
     address: SocketAddr,
-    table: Table,
-    accepting: JoinHandle<()>,
+    pub(super) shared: Arc<Shared>,
+    accepting: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What all listeners of a hub share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) options: NetOptions,
+    pub(super) table: Table,
+    pub(super) events: Sender<NetEvent>,
+    next: AtomicU64,
+    /// Connections that are open, those included that have not finished their handshakes.
+    open: Arc<AtomicUsize>,
+}
+
+/// A connection's place among those that may be open; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// A number for a new connection.
+    pub(super) fn number(&self) -> ConnectionId {
+        ConnectionId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A place for a new connection; `None` when there are too many.
+    pub(super) fn place(&self) -> Option<Place> {
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(&self.open));
+        (before < self.options.max_connections).then_some(place)
+    }
+
+    /// The next connection that has a place.
+    pub(super) async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, Place) {
+        loop {
+            match listener.accept().await {
+                Ok((socket, peer)) => {
+                    let Some(place) = self.place() else {
+                        let limit = self.options.max_connections;
+                        tracing::warn!(%peer, limit, "too many connections: closed");
+                        continue;
+                    };
+                    // Small answers are to leave at once; a socket that refuses the option works
+                    // all the same.
+                    if let Err(error) = socket.set_nodelay(true) {
+                        tracing::debug!(%error, "TCP_NODELAY cannot be set");
+                    }
+                    return (socket, peer, place);
+                }
+                Err(error) => {
+                    // Of a client that went away at once, or out of file handles: both pass.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Binds a port on loopback.
+pub(super) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), NetError> {
+    let port = address.port();
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => NetError::PortInUse(port),
+        io::ErrorKind::PermissionDenied => NetError::NotAllowed(port),
+        _ => NetError::Listen { port, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 impl Net {
-    /// Listens on loopback. To be called inside a tokio runtime, which then drives the sockets;
-    /// the events may be received from another thread.
+    /// Listens for plain MQTT on loopback. To be called inside a tokio runtime, which then drives
+    /// the sockets; the events may be received from another thread.
     ///
     /// # Errors
     /// When the port is in use or not allowed.
     pub async fn listen(options: NetOptions) -> Result<(Self, Receiver<NetEvent>), NetError> {
-        let port = options.port;
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => NetError::PortInUse(port),
-            io::ErrorKind::PermissionDenied => NetError::NotAllowed(port),
-            _ => NetError::Listen { port, source },
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let (sender, receiver) = mpsc::channel(options.waiting_events.max(1));
-        let table = Table::default();
-        let accepting = tokio::spawn(accept(listener, options, Arc::clone(&table), sender));
-        let net = Self {
-            address,
-            table,
-            accepting,
-        };
+        let (listener, address) = bind((Ipv4Addr::LOCALHOST, options.port).into()).await?;
+        let (net, receiver) = Self::new(options, address);
+        let shared = Arc::clone(&net.shared);
+        net.spawn(async move {
+            loop {
+                let (socket, peer, place) = shared.accept(&listener).await;
+                let peer = Peer {
+                    id: shared.number(),
+                    address: peer.to_string(),
+                    certificate: None,
+                };
+                let limit = shared.options.waiting_bytes;
+                let (table, events) = (Arc::clone(&shared.table), shared.events.clone());
+                tokio::spawn(async move {
+                    connection::serve(peer, socket, limit, table, events).await;
+                    drop(place);
+                });
+            }
+        });
         Ok((net, receiver))
     }
 
-    /// Where it listens.
+    /// Listens nowhere yet: without a port for plain MQTT.
+    pub fn closed(options: NetOptions) -> (Self, Receiver<NetEvent>) {
+        Self::new(options, (Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    fn new(options: NetOptions, address: SocketAddr) -> (Self, Receiver<NetEvent>) {
+        let (events, receiver) = mpsc::channel(options.waiting_events.max(1));
+        let shared = Shared {
+            table: Table::default(),
+            events,
+            next: AtomicU64::new(options.first_id),
+            open: Arc::default(),
+            options,
+        };
+        let net = Self {
+            address,
+            shared: Arc::new(shared),
+            accepting: Mutex::default(),
+        };
+        (net, receiver)
+    }
+
+    /// Runs a listener's task until this is dropped.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(task);
+        let accepting = self.accepting.lock();
+        accepting.unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// Where it listens for plain MQTT; port 0 when it does not.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -148,7 +260,7 @@ impl Net {
     /// Sends bytes; a client that has too much waiting for it is closed instead. `false` when
     /// there is no such connection any more.
     pub fn send(&self, id: ConnectionId, bytes: Bytes) -> bool {
-        let mut table = lock(&self.table);
+        let mut table = lock(&self.shared.table);
         let Some(outgoing) = table.get(&id) else {
             return false;
         };
@@ -166,51 +278,26 @@ impl Net {
     /// connection any more.
     pub fn close(&self, id: ConnectionId) -> bool {
         // Without its way out, the connection finishes by itself.
-        lock(&self.table).remove(&id).is_some()
+        lock(&self.shared.table).remove(&id).is_some()
     }
 
     /// How many connections are open.
     pub fn connections(&self) -> usize {
-        lock(&self.table).len()
+        lock(&self.shared.table).len()
     }
 }
 
 impl Drop for Net {
     fn drop(&mut self) {
-        self.accepting.abort();
-        lock(&self.table).clear();
+        let accepting = self.accepting.get_mut();
+        for task in accepting.unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+        lock(&self.shared.table).clear();
     }
 }
 
 pub(super) fn lock(table: &Table) -> std::sync::MutexGuard<'_, HashMap<ConnectionId, Outgoing>> {
     // No code that holds the lock can leave the table half changed.
     table.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn accept(
-    listener: TcpListener,
-    options: NetOptions,
-    table: Table,
-    events: Sender<NetEvent>,
-) {
-    let mut next = options.first_id;
-    loop {
-        let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Of a client that went away at once, or out of file handles: both pass.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        if lock(&table).len() >= options.max_connections {
-            tracing::warn!(%peer, limit = options.max_connections, "too many connections: closed");
-            continue;
-        }
-        let id = ConnectionId(next);
-        next += 1;
-        let limit = options.waiting_bytes;
-        connection::start((id, peer), socket, limit, &table, events.clone());
-    }
 }

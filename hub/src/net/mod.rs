@@ -1,15 +1,41 @@
-//! The edge: TCP connections on loopback, turned into events and driven by the hub's outputs.
+//! The edge: connections on loopback, turned into events and driven by the hub's outputs.
 //!
 //! ```text
 //!   socket ─► NetEvent::{Opened, Data, Closed} ─► the caller's loop ─► Hub
 //!   socket ◄─ Net::apply(HubOutput) ◄───────────── after the records are durable ◄─┘
 //! ```
 //!
-//! Everything is bounded: connections by [`NetOptions::max_connections`]; what comes in waits in
-//! the sockets while the loop is busy; a client that does not take what is sent to it is closed.
-//! No TLS yet.
+//! | listener | carries |
+//! |---|---|
+//! | [`Net::listen`] | plain MQTT (1883), which the cloud does not offer |
+//! | `Net::listen_tls` | MQTT over TLS 1.2 and 1.3 (8883; feature `tls`) |
+//! | `Net::listen_https` | MQTT over WebSocket, and a router for everything else (443; feature `https`) |
+//!
+//! Everything is bounded: connections by [`NetOptions::max_connections`], those counted that have
+//! not finished their handshakes; what comes in waits in the sockets while the loop is busy; a
+//! client that does not take what is sent to it is closed.
 
+#[cfg(feature = "tls")]
+mod certificates;
 mod connection;
+#[cfg(feature = "https")]
+mod https;
 mod listener;
+#[cfg(feature = "tls")]
+mod peer;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod trust;
+#[cfg(feature = "https")]
+mod websocket;
 
+#[cfg(feature = "tls")]
+pub use certificates::{CertificateError, Certificates};
 pub use listener::{Net, NetError, NetEvent, NetOptions};
+#[cfg(feature = "tls")]
+pub use peer::{CertificateTextError, client_certificate};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsOptions};
+#[cfg(feature = "tls")]
+pub use trust::how_to_trust;
