@@ -51,14 +51,13 @@ pub(super) async fn serve(
         return gone();
     };
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, answer.body).into_response();
-    let headers = response.headers_mut();
-    if headers.get(header::CONTENT_LENGTH) == Some(&HeaderValue::from_static("0")) {
-        headers.remove(header::CONTENT_TYPE);
+    let mut response = if answer.body.is_empty() {
+        status.into_response()
     } else {
-        let json = HeaderValue::from_static("application/json; charset=utf-8");
-        headers.insert(header::CONTENT_TYPE, json);
-    }
+        let json = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+        (status, json, answer.body).into_response()
+    };
+    let headers = response.headers_mut();
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(HeaderName::from_static(name), value);

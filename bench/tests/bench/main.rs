@@ -8,5 +8,6 @@
 mod bad_input;
 mod common;
 mod determinism;
+mod durable;
 mod restart;
 mod serve;

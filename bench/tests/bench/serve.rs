@@ -10,11 +10,11 @@ use std::{
 
 use serde_json::Value;
 
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    address: String,
+    pub(crate) address: String,
     mqtt: String,
-    key: String,
+    pub(crate) key: String,
     folder: tempfile::TempDir,
 }
 
@@ -25,7 +25,7 @@ impl Drop for Served {
     }
 }
 
-fn serve(length: &str) -> Served {
+pub(crate) fn serve(length: &str) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let text = std::fs::read_to_string(common::fixture("journey.toml")).unwrap();
@@ -83,7 +83,7 @@ fn serve(length: &str) -> Served {
 
 impl Served {
     /// Waits until the fast part of the run has come to this virtual time.
-    fn wait_for(&self, seconds: u64) {
+    pub(crate) fn wait_for(&self, seconds: u64) {
         for _ in 0..10_000 {
             if self.get("/bench/status").1["virtualNanos"]
                 .as_u64()

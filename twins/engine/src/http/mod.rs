@@ -21,6 +21,8 @@
 //! | entities among the instances | not listed, unless [`Config::entity_rows`] asks for what Azure Storage does |
 //! | entity calls, signals and locks in a history | `EventSent` and `EventRaised`, as the original records them |
 //! | too much waiting for an instance or an entity | 429 |
+//! | an unknown function of an engine whose work is done elsewhere | started: a worker that has it may come |
+//! | a function's name in another case | the registered name is used |
 //! | `makeprimary` | 200: a bench is one application, and it is the primary one |
 
 mod entities;
