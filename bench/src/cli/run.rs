@@ -42,7 +42,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT")]
     mqtt_port: Option<u16>,
     /// Open this port on loopback to Durable Task clients and workers; 0 takes any free one.
-    /// Default: the bench file's, if its `[durable_task]` says `listen = true`.
+    /// Default: the bench file's, if its `[durable_task]` says `listen = true`. A run with `--for`
+    /// begins when a worker has come, and its time stands while workers have work.
     #[arg(long, value_name = "PORT")]
     durable_task_port: Option<u16>,
     /// How many times faster than real time to serve.
@@ -147,6 +148,9 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     };
     let mut progress = Progress::new(format, end);
     stop_on_signal(&stop)?;
+    if let (Some(_), Some(server)) = (end, &mut server) {
+        server.wait_for_a_worker(&mut session, &stop)?;
+    }
     if let Some(end) = end {
         while session.now() < end && !stop.load(Ordering::Relaxed) {
             session.step(session.next_step(end))?;

@@ -46,6 +46,8 @@ pub(crate) enum Command {
 /// Requests and packets that may wait for the stepping thread before their senders wait.
 const WAITING: usize = 1_024;
 
+/// How long answers may take to leave at the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// How long one wait for a worker is.
 const SILENCE: Duration = Duration::from_secs(1);
 /// Waits without a word after which work that nobody does ends a run.
@@ -96,7 +98,7 @@ pub enum Error {
     Start(#[source] std::io::Error),
     /// Work for Durable Task workers is not done.
     #[error(
-        "no worker has done the waiting work for a minute: start one for task hub \"default\" at the Durable Task address, or set [durable_task] listen = false"
+        "no worker came, or did the waiting work, within a minute: start one for task hub \"default\" at the Durable Task address, or set [durable_task] listen = false"
     )]
     NoWorker,
     /// The session failed.
@@ -117,6 +119,8 @@ pub struct Server {
     commands: mpsc::Receiver<Command>,
     waits: durable::Waits,
     workers: Option<EngineJobs>,
+    /// Ends the Durable Task server, which lets its last answers go first.
+    closing: Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>,
     net: Option<Net>,
     // Dropped last: ends the tasks that serve.
     runtime: tokio::runtime::Runtime,
@@ -179,7 +183,10 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
         .durable_task
         .map(|port| open_to_workers(&runtime, port, doors.epoch))
         .transpose()?;
-    let (durable_task, workers) = workers.unzip();
+    let (durable_task, workers, closing) = match workers {
+        Some((address, jobs, closing)) => (Some(address), Some(jobs), Some(closing)),
+        None => (None, None, None),
+    };
     Ok(Server {
         api,
         mqtt,
@@ -188,6 +195,7 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
         commands,
         waits: durable::Waits::default(),
         workers,
+        closing,
         net,
         runtime,
     })
@@ -198,7 +206,7 @@ fn open_to_workers(
     runtime: &tokio::runtime::Runtime,
     port: u16,
     epoch: Epoch,
-) -> Result<(SocketAddr, EngineJobs), Error> {
+) -> Result<Workers, Error> {
     let options = ServerOptions {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         ..ServerOptions::default()
@@ -212,16 +220,66 @@ fn open_to_workers(
         })?;
     let address = listening.address();
     let (handle, jobs) = engine_handle(epoch);
-    runtime.spawn(async move {
-        // It ends with the runtime.
-        if let Err(cause) = listening.serve(handle, std::future::pending()).await {
+    let (close, closed) = oneshot::channel();
+    let serving = runtime.spawn(async move {
+        // Told to, or because nobody can tell it any more.
+        let closed = async move { drop(closed.await) };
+        if let Err(cause) = listening.serve(handle, closed).await {
             tracing::error!(%cause, "the Durable Task server ended");
         }
     });
-    Ok((address, jobs))
+    Ok((address, jobs, (close, serving)))
+}
+
+/// Address, jobs and end of the Durable Task server.
+type Workers = (
+    SocketAddr,
+    EngineJobs,
+    (oneshot::Sender<()>, tokio::task::JoinHandle<()>),
+);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some((close, serving)) = self.closing.take() {
+            // It may have ended by itself; whoever still waits for an end that will not come is cut
+            // off after a while.
+            let _ = close.send(());
+            let _ = self
+                .runtime
+                .block_on(async { tokio::time::timeout(LAST_ANSWERS, serving).await });
+        }
+    }
 }
 
 impl Server {
+    /// Waits until a worker has come, so that a fast run does not end before: clients are served
+    /// meanwhile, at the time at which the run begins.
+    ///
+    /// # Errors
+    /// When the session fails, or no worker comes.
+    pub fn wait_for_a_worker(
+        &mut self,
+        session: &mut Session,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        let mut silent = 0;
+        while silent < MOST_SILENCES * 10 {
+            let Some(workers) = &mut self.workers else {
+                return Ok(());
+            };
+            session.serve_workers(workers)?;
+            if workers.workers() > 0 || stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let ready = workers.ready();
+            let heard = self
+                .runtime
+                .block_on(async { tokio::time::timeout(SILENCE / 10, ready).await.is_ok() });
+            silent += u32::from(!heard);
+        }
+        Err(Error::NoWorker)
+    }
+
     /// While workers have work, or could have it, time stands: does what they answer, and waits
     /// for it. Gives up after a time on the wall clock in which nobody said anything.
     ///

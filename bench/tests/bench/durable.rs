@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::serve::{Served, serve};
+use crate::serve::{Served, serve, serve_with};
 
 const API: &str = "/runtime/webhooks/durabletask";
 
@@ -166,6 +166,37 @@ fn whoever_waits_gets_the_end() {
     let response = call(&served, "POST", path, r#"{"no":"notification"}"#);
     assert_eq!(response.status, 200);
     assert_eq!(response.json()["runtimeStatus"], "Failed");
+}
+
+#[test]
+fn whoever_waits_too_long_gets_links_after_that_time() {
+    // With a door for workers, what is not registered waits for one.
+    let served = serve_with(&[], "\n[durable_task]\nlisten = true\nport = 0\n");
+    let path = "/orchestrators/Elsewhere/e?timeout=1.5&pollingInterval=0.5";
+    #[expect(clippy::disallowed_methods, reason = "the bench runs at real time")]
+    let start = std::time::Instant::now();
+    let response = call(&served, "POST", path, "1");
+    assert_eq!(response.status, 202, "{}", response.body);
+    assert!(start.elapsed().as_secs_f64() > 1.2, "{:?}", start.elapsed());
+    assert_eq!(response.json()["id"], "e");
+    let response = call(&served, "GET", "/instances/e", "");
+    assert_eq!(response.status, 202);
+    assert_eq!(response.header("retry-after"), Some("5"));
+    // And whoever waits still when it ends has the end at once.
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let path = "/orchestrators/Elsewhere/f?timeout=60&pollingInterval=1";
+            call(&served, "POST", path, "1").json()
+        });
+        let started = || call(&served, "GET", "/instances/f", "").status == 202;
+        assert!((0..1000).any(|_| started()), "it is not started");
+        let ended = call(&served, "POST", "/instances/f/terminate?reason=enough", "");
+        assert_eq!(ended.status, 202);
+        let status = waiting.join().unwrap();
+        assert_eq!(status["runtimeStatus"], "Terminated");
+        assert_eq!(status["output"], "enough");
+    });
+    assert!(start.elapsed().as_secs_f64() < 40.0);
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod determinism;
 mod durable;
 mod restart;
 mod serve;
+mod workers;

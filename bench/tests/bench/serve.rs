@@ -26,6 +26,11 @@ impl Drop for Served {
 }
 
 pub(crate) fn serve(length: &str) -> Served {
+    serve_with(&["--for", length], "")
+}
+
+/// Serves the journey with more arguments, and more in its bench file.
+pub(crate) fn serve_with(arguments: &[&str], more: &str) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let text = std::fs::read_to_string(common::fixture("journey.toml")).unwrap();
@@ -36,13 +41,11 @@ pub(crate) fn serve(length: &str) -> Served {
             &format!("{}/../firmware/", common::fixture("").display()),
         );
     let bench = folder.path().join("bench.toml");
-    std::fs::write(&bench, text).unwrap();
+    std::fs::write(&bench, text + more).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_twinbench"))
         .args([
             "run",
             "bench.toml",
-            "--for",
-            length,
             "--serve",
             "--port",
             "0",
@@ -51,6 +54,7 @@ pub(crate) fn serve(length: &str) -> Served {
             "--data",
             "data",
         ])
+        .args(arguments)
         .current_dir(folder.path())
         .stdout(Stdio::piped())
         .spawn()

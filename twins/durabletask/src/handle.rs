@@ -267,6 +267,11 @@ impl EngineJobs {
         async move { waiting.notified().await }
     }
 
+    /// How many workers are connected, of all task hubs.
+    pub fn workers(&self) -> usize {
+        self.desks.0.values().map(|desk| desk.workers.len()).sum()
+    }
+
     /// Whether a closure waits.
     pub fn is_waiting(&self) -> bool {
         !self.jobs.is_empty()

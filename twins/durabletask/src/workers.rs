@@ -93,6 +93,11 @@ const fn kind_of(work: &Work) -> WorkKind {
 }
 
 impl Workers {
+    /// How many are connected.
+    pub(crate) fn len(&self) -> usize {
+        self.connected.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.connected.is_empty()
     }
