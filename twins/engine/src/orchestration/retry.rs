@@ -72,7 +72,9 @@ impl RetryPolicy {
         let factor = self
             .backoff
             .powi(attempt.saturating_sub(1).min(1000) as i32);
-        let delay = VirtualDuration::from_secs_f64(self.first_interval.as_secs_f64() * factor);
+        // Rounded, not cut: a wait of whole milliseconds must not lose one to binary fractions.
+        let nanos = (self.first_interval.as_nanos() as f64 * factor).round();
+        let delay = VirtualDuration::from_nanos(nanos as u64);
         Some(
             self.max_interval
                 .map_or(delay, |longest| delay.min(longest)),
