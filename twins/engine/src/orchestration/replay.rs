@@ -76,6 +76,16 @@ impl<'a> Replay<'a> {
                 return self.end(Some(Err(failure)));
             }
         }
+        if self.suspended {
+            // What was asked for before it was suspended, in the same turn, is held back as well.
+            let mut state = self.shared.lock();
+            state.asked.clear();
+            state.closed = true;
+            return OrchestratorResult {
+                custom_status: state.custom_status.take(),
+                ..OrchestratorResult::default()
+            };
+        }
         let ended = self.ended.take();
         self.end(ended)
     }
@@ -198,7 +208,7 @@ impl<'a> Replay<'a> {
     fn all_recorded(&self) -> Result<(), Failure> {
         let state = self.shared.lock();
         match state.asked.front() {
-            Some((id, action)) if !self.rewound => Err(difference(
+            Some((id, action)) if !self.rewound && !self.suspended => Err(difference(
                 *id,
                 "nothing",
                 &format!("asked for {}", Named(action)),

@@ -52,14 +52,11 @@ impl<O: DeserializeOwned> Future for Task<O> {
             WaitsFor::Request(request) => state.answers.remove(request),
             WaitsFor::Event { ticket, .. } => state.delivered.remove(ticket).map(Ok),
         };
-        match result {
-            Some(result) => {
-                Poll::Ready(result.and_then(|json| json.unwrap_or_else(Json::null).read()))
-            }
-            None => {
-                state.waited = true;
-                Poll::Pending
-            }
+        if let Some(result) = result {
+            Poll::Ready(result.and_then(|json| json.unwrap_or_else(Json::null).read()))
+        } else {
+            state.waited = true;
+            Poll::Pending
         }
     }
 }
