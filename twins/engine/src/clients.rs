@@ -395,6 +395,14 @@ impl Engine {
                 limit: limits.payload,
             });
         }
+        let waiting = self.instance(instance).map_or(0, |it| it.inbox.len());
+        if waiting >= limits.queue {
+            self.live(instance)?;
+            return Err(InstanceError::Full {
+                id: instance.to_owned(),
+                waiting,
+            });
+        }
         let kind = EventKind::EventRaised {
             name: name.to_owned(),
             input,
@@ -533,14 +541,9 @@ impl Engine {
     }
 
     fn live(&self, instance: &str) -> Result<Address, InstanceError> {
-        let limit = self.shared.options.limits.queue;
         match self.instance(instance) {
             None => Err(InstanceError::Unknown(instance.to_owned())),
             Some(it) if it.head.status.is_final() => Err(InstanceError::Ended(instance.to_owned())),
-            Some(it) if it.inbox.len() >= limit => Err(InstanceError::Full {
-                id: instance.to_owned(),
-                waiting: it.inbox.len(),
-            }),
             Some(it) => Ok(Address::Instance(Arc::clone(&it.id))),
         }
     }

@@ -17,6 +17,8 @@ use crate::{
 pub(crate) const WORTH_A_THREAD: usize = 64;
 /// Exchanges between partitions after which the caller may commit before it goes on.
 const MOST_ROUNDS: usize = 10_000;
+/// Turns after which it may: what goes on for ever at one instant must not keep the caller.
+const MOST_TURNS: usize = 100_000;
 
 /// The durable engine. See the [crate's description](crate).
 pub struct Engine {
@@ -85,26 +87,25 @@ impl Engine {
     /// more to do at once.
     pub fn run(&mut self, now: VirtualTime) {
         self.advance(now);
+        let mut turns = 0;
         for _ in 0..MOST_ROUNDS {
             let busy: usize = self.partitions.iter().map(Partition::busy).sum();
-            if busy == 0 {
+            if busy == 0 || turns >= MOST_TURNS {
                 return;
             }
-            match &self.pool {
-                Some(pool) if busy >= WORTH_A_THREAD => {
-                    let (shared, partitions) = (&self.shared, &mut self.partitions);
-                    pool.install(|| {
-                        partitions
-                            .par_iter_mut()
-                            .for_each(|partition| partition.step(shared));
-                    });
-                }
-                _ => {
-                    for partition in &mut self.partitions {
-                        partition.step(&self.shared);
-                    }
-                }
-            }
+            let (shared, partitions) = (&self.shared, &mut self.partitions);
+            turns += match &self.pool {
+                Some(pool) if busy >= WORTH_A_THREAD => pool.install(|| {
+                    partitions
+                        .par_iter_mut()
+                        .map(|partition| partition.step(shared))
+                        .sum::<usize>()
+                }),
+                _ => partitions
+                    .iter_mut()
+                    .map(|partition| partition.step(shared))
+                    .sum(),
+            };
             self.exchange();
         }
     }
@@ -112,11 +113,18 @@ impl Engine {
     /// Carries messages between partitions, in the order of those who send.
     pub(crate) fn exchange(&mut self) {
         // Again and again: what is refused on arrival is answered.
-        while self
-            .partitions
-            .iter()
-            .any(|partition| !partition.outbox.is_empty())
-        {
+        loop {
+            // Between two calls of the engine no rewind may be half done: no row tells of it.
+            for partition in &mut self.partitions {
+                partition.rewind_waiting(&self.shared);
+            }
+            if self
+                .partitions
+                .iter()
+                .all(|partition| partition.outbox.is_empty())
+            {
+                return;
+            }
             for sender in 0..self.partitions.len() {
                 for message in std::mem::take(&mut self.partitions[sender].outbox) {
                     self.partitions[home(&message.to)].take_in(message);

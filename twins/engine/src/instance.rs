@@ -12,6 +12,7 @@ use crate::{
     Failure, Json,
     history::{EventKind, ExecutionStarted, HistoryEvent, Parent, Tags, Trace},
     message::{Body, Message},
+    orchestration::FIRE_AND_FORGET,
     work::Token,
 };
 
@@ -220,10 +221,13 @@ impl Instance {
             })
     }
 
-    /// Its sub-orchestrations, those of finished executions excepted.
+    /// Its sub-orchestrations, without those of finished executions and those that go their own
+    /// way.
     pub(crate) fn children(&self) -> impl Iterator<Item = &Arc<str>> {
         self.history.iter().filter_map(|event| match &event.kind {
-            EventKind::SubOrchestrationCreated { instance, .. } => Some(instance),
+            EventKind::SubOrchestrationCreated { instance, tags, .. } => {
+                (!tags.contains_key(FIRE_AND_FORGET)).then_some(instance)
+            }
             _ => None,
         })
     }

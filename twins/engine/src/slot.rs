@@ -11,9 +11,10 @@ use std::{
 use twinbench_model::{EntityId, Epoch, VirtualTime};
 
 use crate::{
-    Entity, EntityContext, Failure, Json,
+    Entity, EntityContext, Failure, Json, Limits,
     message::Message,
     work::{EntityAction, EntityResult, EntityWork, Token},
+    workers::within,
 };
 
 /// A state whose type is forgotten.
@@ -215,8 +216,9 @@ impl Held {
         mut context: EntityContext<'_>,
         operation: &str,
         input: &Json,
-        longest: usize,
+        limits: &Limits,
     ) -> Result<Option<Json>, Failure> {
+        let longest = limits.state;
         context.exists = self.exists;
         let sent = context.outgoing.len();
         let before = self.live.as_ref().map(|state| state.duplicate());
@@ -235,6 +237,13 @@ impl Held {
             }
             other => other,
         };
+        let result = result.and_then(|output| {
+            within(limits.payload, output.as_ref())?;
+            for action in &context.outgoing[sent..] {
+                within(limits.payload, action.input())?;
+            }
+            Ok(output)
+        });
         // A state that is far from the limit cannot exceed it by one operation that is not itself
         // of the limit's size; the text is written once a commit then.
         let near = self
@@ -289,6 +298,12 @@ pub(crate) fn operate_all(
     now: VirtualTime,
     epoch: Epoch,
 ) -> EntityResult {
+    // The engine that the batch is of has its own.
+    let limits = Limits {
+        state: usize::MAX,
+        payload: usize::MAX,
+        ..Limits::default()
+    };
     let mut held = Held::of_text(work.state.clone());
     if let Err(failure) = held.wake(kind) {
         return EntityResult {
@@ -316,7 +331,7 @@ pub(crate) fn operate_all(
             deleted: false,
         };
         let input = request.input.clone().unwrap_or_else(Json::null);
-        results.push(held.operate(kind, context, &request.operation, &input, usize::MAX));
+        results.push(held.operate(kind, context, &request.operation, &input, &limits));
     }
     match held.state() {
         Ok(state) => EntityResult {

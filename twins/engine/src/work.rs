@@ -231,6 +231,15 @@ pub enum EntityAction {
     },
 }
 
+impl EntityAction {
+    /// What is sent with it.
+    pub(crate) const fn input(&self) -> Option<&Json> {
+        match self {
+            Self::Signal { input, .. } | Self::StartOrchestration { input, .. } => input.as_ref(),
+        }
+    }
+}
+
 /// An activity to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivityWork {

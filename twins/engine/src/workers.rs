@@ -22,6 +22,18 @@ pub enum CompleteError {
     OtherKind,
 }
 
+/// Whether an output is short enough.
+pub(crate) fn within(longest: usize, output: Option<&Json>) -> Result<(), Failure> {
+    let length = output.map_or(0, |output| output.as_str().len());
+    if length > longest {
+        return Err(Failure::new(
+            Failure::LIMIT,
+            format!("an output of {length} bytes is more than the limit of {longest}"),
+        ));
+    }
+    Ok(())
+}
+
 impl Engine {
     /// Moves what partitions offer to where workers find it; its cause was drained.
     pub(crate) fn offer(&mut self) {
@@ -41,6 +53,10 @@ impl Engine {
         now: VirtualTime,
     ) -> Option<Work> {
         self.advance(now);
+        if self.generation != self.drained_generation {
+            // Before that is stored, the next run would give the same tokens to other work.
+            return None;
+        }
         let mut passed: Option<Place> = None;
         loop {
             let from = passed.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -149,6 +165,11 @@ impl Engine {
             Some((to @ Address::Instance(id), Some(task), _)) => {
                 let (to, id, task) = (to.clone(), id.clone(), task.clone());
                 self.out.remove(&token);
+                let longest = self.shared.options.limits.payload;
+                let result = result.and_then(|output| {
+                    within(longest, output.as_ref())?;
+                    Ok(output)
+                });
                 self.at(&to)
                     .finish_task(&id, &task.execution, task.task, result);
                 self.exchange();
@@ -182,6 +203,7 @@ impl Engine {
             return false;
         };
         let partition = &mut self.partitions[crate::partition::home(&to)];
+        let operations = partition.operations_out(&to);
         let offer = match task {
             Some(TaskOut { execution, task }) => partition
                 .offer_of_task(&to, &execution, task)
@@ -196,7 +218,7 @@ impl Engine {
             return true;
         };
         if offer.losses >= self.shared.options.limits.losses {
-            partition.give_up(&self.shared, &offer);
+            partition.give_up(&self.shared, &offer, operations);
             self.exchange();
         } else {
             self.offered.insert(offer.place(), offer);

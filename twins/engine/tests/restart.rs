@@ -134,6 +134,12 @@ fn what_was_committed_goes_on() {
 
     // The worker is lost together with the bench: the work is given out again.
     let mut again = restart(&mut store);
+    assert_eq!(
+        take(&mut again),
+        None,
+        "that it is another run is not stored yet"
+    );
+    commit(&mut again, &mut store);
     let given = take(&mut again).unwrap();
     let (token, now) = (given.token, VirtualTime::from_secs(4));
     assert_ne!(token, item.token, "what the lost worker says is refused");
@@ -271,6 +277,8 @@ proptest! {
                 // `Work` step hands its results in at once.
                 if *crash {
                     stopped = restart(&mut stopped_store);
+                    // Before that no work is given out.
+                    commit(&mut stopped, &mut stopped_store);
                 }
             }
         }
@@ -297,6 +305,7 @@ proptest! {
         }
         commit(&mut first, &mut store);
         let mut second = restart(&mut store);
+        commit(&mut second, &mut store);
         let committed = now;
         let lost: Vec<_> = lost.into_iter().filter(|it| !matches!(it, Step::Commit { .. })).collect();
         for step in &lost {

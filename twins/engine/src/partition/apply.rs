@@ -442,6 +442,9 @@ impl Partition {
         failure: Option<Failure>,
     ) {
         self.close(id);
+        if status != Status::Terminated {
+            self.release_locks(id);
+        }
         let now = self.now;
         let Some(instance) = self.instances.get_mut(id) else {
             return;
@@ -480,6 +483,47 @@ impl Partition {
         self.record(id, -1, EventKind::OrchestratorCompleted);
         if let Some(parent) = parent {
             self.tell_parent(&parent, status, result, failure);
+        }
+    }
+
+    /// Gives back what an orchestration has locked and not unlocked, as when the turn in which it
+    /// would have done so exceeded a limit. One that is terminated keeps its locks, as in the
+    /// original: its code has no say, and what it has left half done stays out of reach until
+    /// somebody cleans up.
+    fn release_locks(&mut self, id: &Arc<str>) {
+        let Some(instance) = self.instances.get(id) else {
+            return;
+        };
+        let mut held = std::collections::BTreeSet::new();
+        for event in instance.history.iter() {
+            match &event.kind {
+                EventKind::EntityLockRequested {
+                    section, lock_set, ..
+                } => held.extend(
+                    lock_set
+                        .iter()
+                        .map(|entity| (Arc::clone(section), entity.clone())),
+                ),
+                EventKind::EntityUnlockSent {
+                    section, target, ..
+                } => {
+                    held.remove(&(Arc::clone(section), target.clone()));
+                }
+                _ => {}
+            }
+        }
+        for (section, target) in held {
+            let body = Body::Unlock {
+                section: Arc::clone(&section),
+                owner: Arc::clone(id),
+            };
+            self.post(self.now, Address::Entity(target.clone()), body);
+            let kind = EventKind::EntityUnlockSent {
+                section,
+                parent: Arc::clone(id),
+                target,
+            };
+            self.record(id, -1, kind);
         }
     }
 
@@ -560,7 +604,7 @@ impl Partition {
     }
 
     /// Ends an orchestration from outside, at once; what it waits for is not waited for any more.
-    pub(super) fn terminate(&mut self, id: &Arc<str>, reason: Option<Json>, recurse: bool) {
+    pub(super) fn terminate(&mut self, id: &Arc<str>, reason: Option<&Json>, recurse: bool) {
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };
@@ -579,14 +623,14 @@ impl Partition {
             id,
             -1,
             EventKind::ExecutionTerminated {
-                input: reason.clone(),
+                input: reason.cloned(),
                 recurse,
             },
         );
-        self.complete(id, Status::Terminated, reason.clone(), None);
+        self.complete(id, Status::Terminated, reason.cloned(), None);
         for child in children {
             let body = Body::Terminate {
-                reason: reason.clone(),
+                reason: reason.cloned(),
                 recurse,
             };
             self.post(self.now, Address::Instance(child), body);

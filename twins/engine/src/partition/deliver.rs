@@ -18,6 +18,15 @@ impl Partition {
     pub(crate) fn advance(&mut self, now: VirtualTime) {
         self.now = self.now.max(now);
         while let Some(message) = self.timers.take_due(self.now) {
+            if let Body::Start { started, .. } = &message.body {
+                // Its instance was made when the start was taken in: one that is not there any
+                // more was ended meanwhile, and purged or replaced.
+                let waits = self.instances.get(&started.instance);
+                if waits.is_none_or(|it| it.head.execution != started.execution) {
+                    self.consume(&message);
+                    continue;
+                }
+            }
             self.deliver(message);
         }
     }
@@ -46,7 +55,7 @@ impl Partition {
             (Address::Instance(id), Body::Terminate { reason, recurse }) => {
                 let (id, reason, recurse) = (Arc::clone(id), reason.clone(), *recurse);
                 self.consume(&message);
-                self.terminate(&id, reason, recurse);
+                self.terminate(&id, reason.as_ref(), recurse);
             }
             (Address::Instance(id), Body::Rewind(rewound)) => {
                 let (id, rewound) = (Arc::clone(id), rewound.clone());
@@ -130,6 +139,21 @@ impl Partition {
                 // What its owner sent before is done before the others' operations.
                 self.change_entity(&id);
                 self.wake_entity(&id);
+            } else if let Some(slot) = self.entities.get_mut(&id) {
+                // Its owner ended before it was granted: the request does not stand in line any
+                // more.
+                let mut dropped = Vec::new();
+                slot.queue.retain(|waiting| {
+                    let gone = matches!(
+                        &waiting.body,
+                        Body::Lock { section: own, .. } if own == section
+                    );
+                    if gone && waiting.stored {
+                        dropped.push(waiting.number);
+                    }
+                    !gone
+                });
+                self.consumed.append(&mut dropped);
             }
             return self.consume(&message);
         }

@@ -69,25 +69,22 @@ impl Partition {
         }
         self.change_entity(id);
         let next = position + 1;
-        match lock_set.get(next as usize) {
-            Some(entity) => {
-                let to = Address::Entity(entity.clone());
-                let body = Body::Lock {
-                    section,
-                    lock_set: Arc::clone(&lock_set),
-                    position: next,
-                    owner,
-                    execution,
-                };
-                self.post(self.now, to, body);
-            }
-            None => {
-                let body = Body::Notice {
-                    execution: Some(execution),
-                    kind: EventKind::EntityLockGranted { section },
-                };
-                self.post(self.now, Address::Instance(owner), body);
-            }
+        if let Some(entity) = lock_set.get(next as usize) {
+            let to = Address::Entity(entity.clone());
+            let body = Body::Lock {
+                section,
+                lock_set: Arc::clone(&lock_set),
+                position: next,
+                owner,
+                execution,
+            };
+            self.post(self.now, to, body);
+        } else {
+            let body = Body::Notice {
+                execution: Some(execution),
+                kind: EventKind::EntityLockGranted { section },
+            };
+            self.post(self.now, Address::Instance(owner), body);
         }
     }
 
@@ -131,12 +128,11 @@ impl Partition {
                 continue;
             };
             let null;
-            let input = match &operation.input {
-                Some(input) => input,
-                None => {
-                    null = Json::null();
-                    &null
-                }
+            let input = if let Some(input) = &operation.input {
+                input
+            } else {
+                null = Json::null();
+                &null
             };
             let context = EntityContext {
                 id,
@@ -153,7 +149,7 @@ impl Partition {
                     context,
                     &operation.name,
                     input,
-                    shared.options.limits.state,
+                    &shared.options.limits,
                 ),
                 Err(failure) => Err(failure.clone()),
             };

@@ -37,7 +37,7 @@ pub(crate) const PARTITIONS: u64 = 4;
 
 /// Turns of one partition after which the others have theirs, and the caller may commit: entities
 /// that signal each other for ever at one instant stop nobody.
-const MOST_TURNS: usize = 100_000;
+const MOST_TURNS: usize = 25_000;
 
 /// What all partitions read and none writes.
 #[derive(Debug)]
@@ -163,19 +163,28 @@ impl Partition {
         self.ready.len() + self.work.len() + self.rewinding.len()
     }
 
-    /// Does what there is to do, as far as it does not depend on other partitions.
-    pub(crate) fn step(&mut self, shared: &Shared) {
-        for _ in 0..MOST_TURNS {
-            for (id, rewound) in std::mem::take(&mut self.rewinding) {
-                self.rewind(shared, &id, rewound);
-            }
+    /// Does what there is to do, as far as it does not depend on other partitions. Gives the
+    /// number of turns.
+    pub(crate) fn step(&mut self, shared: &Shared) -> usize {
+        for turn in 0..MOST_TURNS {
+            self.rewind_waiting(shared);
             match self.ready.pop_front() {
                 Some(Address::Entity(id)) => self.entity_turn(shared, &id),
                 Some(Address::Instance(id)) => self.instance_turn(shared, &id),
                 None => match self.work.pop_front() {
                     Some(work) => self.work_here(shared, &work),
-                    None => return,
+                    None => return turn,
                 },
+            }
+        }
+        MOST_TURNS
+    }
+
+    /// Lets failed sub-orchestrations go on whose parents have been rewound.
+    pub(crate) fn rewind_waiting(&mut self, shared: &Shared) {
+        while !self.rewinding.is_empty() {
+            for (id, rewound) in std::mem::take(&mut self.rewinding) {
+                self.rewind(shared, &id, rewound);
             }
         }
     }

@@ -108,6 +108,11 @@ impl Partition {
         let result =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| function(&context, &input)))
                 .unwrap_or_else(|panic| Err(crate::slot::panicked(&*panic)));
+        let longest = shared.options.limits.payload;
+        let result = result.and_then(|output| {
+            crate::workers::within(longest, Some(&output))?;
+            Ok(output)
+        });
         self.finish_task(&work.instance, &work.execution, work.task, result.map(Some));
     }
 

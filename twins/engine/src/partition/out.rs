@@ -14,9 +14,10 @@ use crate::{
     message::{Address, Body, Message},
     slot::Out,
     work::{
-        ActivityWork, EntityResult, EntityWork, OperationRequest, OrchestratorResult,
+        ActivityWork, EntityAction, EntityResult, EntityWork, OperationRequest, OrchestratorResult,
         OrchestratorWork, Token, Work, WorkKind,
     },
+    workers::within,
 };
 
 /// An activity that is out at a worker.
@@ -232,7 +233,13 @@ impl Partition {
                     ),
                 )
             });
-        let failed = result.failure.take().or(too_long);
+        let longest = shared.options.limits.payload;
+        let outputs = result.results.iter().flatten().map(Option::as_ref);
+        let sent = result.actions.iter().map(EntityAction::input);
+        let refused = outputs
+            .chain(sent)
+            .find_map(|payload| within(longest, payload).err());
+        let failed = result.failure.take().or(too_long).or(refused);
         let whole = failed.is_none();
         if let Some(failure) = failed {
             result.results = vec![Err(failure); all];
@@ -354,8 +361,23 @@ impl Partition {
         })
     }
 
-    /// A work item whose workers were lost too often fails.
-    pub(crate) fn give_up(&mut self, shared: &Shared, offer: &Offer) {
+    /// How many operations of an entity are out: of the lock's owner, and of others.
+    pub(crate) fn operations_out(&self, to: &Address) -> (usize, usize) {
+        let Address::Entity(id) = to else {
+            return (0, 0);
+        };
+        let out = self.entities.get(id).and_then(|slot| slot.out);
+        out.map_or((0, 0), |out| (out.owned, out.queued))
+    }
+
+    /// A work item whose workers were lost too often fails: of an entity's operations those that
+    /// the last worker had.
+    pub(crate) fn give_up(
+        &mut self,
+        shared: &Shared,
+        offer: &Offer,
+        (owned, queued): (usize, usize),
+    ) {
         let failure = Failure::new(
             Failure::WORKER_LOST,
             format!(
@@ -377,16 +399,10 @@ impl Partition {
             (Address::Entity(id), _) => {
                 if let Some(slot) = self.entities.get_mut(id) {
                     slot.ready = false;
-                    let owned = slot.owned.len();
-                    let queued = slot
-                        .queue
-                        .iter()
-                        .take_while(|message| matches!(message.body, Body::Operation(_)))
-                        .count();
                     slot.out = Some(Out {
                         token: Token(0),
                         owned,
-                        queued: if owned == 0 { queued } else { 0 },
+                        queued,
                     });
                 }
                 let result = EntityResult {
@@ -415,10 +431,10 @@ impl Partition {
                 .collect();
             for (task, made, kind) in rows {
                 match kind {
-                    EventKind::TaskScheduled { .. } => {
-                        if instance_open(self, &id, task, Open::Activity) {
-                            self.schedule(shared, &id, &execution, (task, made), &kind);
-                        }
+                    EventKind::TaskScheduled { .. }
+                        if instance_open(self, &id, task, Open::Activity) =>
+                    {
+                        self.schedule(shared, &id, &execution, (task, made), &kind);
                     }
                     EventKind::SubOrchestrationCreated { instance, .. } => {
                         instance_open(self, &id, task, Open::SubOrchestration(instance));
