@@ -19,7 +19,7 @@ use twinbench_model::{Epoch, Record, Table, VirtualTime};
 use crate::handle::{EngineHandle, EngineJobs, Engines, engine_handle};
 
 /// The longest sleep of a loop in which nothing happens.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 /// The key, in the bench's table, of the latest time that a virtual clock has shown.
 const LATEST: &[u8] = b"durabletask-now";
 
@@ -273,15 +273,12 @@ impl Hubs {
                     };
                 }
             }
+            if self.options.pace == Pace::Virtual && shown != now {
+                shown = now;
+                let latest = now.as_nanos().to_be_bytes();
+                records.push(Record::put(Table::Bench, LATEST, latest));
+            }
             if !records.is_empty() {
-                if self.options.pace == Pace::Virtual && shown != now {
-                    shown = now;
-                    records.push(Record::put(
-                        Table::Bench,
-                        LATEST,
-                        now.as_nanos().to_be_bytes(),
-                    ));
-                }
                 store.commit(&records)?;
                 records.clear();
             }
@@ -372,4 +369,142 @@ fn split_key(key: &[u8]) -> Option<(&str, &[u8])> {
     let (hub, key) = rest.split_at_checked(usize::from(length))?;
     let hub = std::str::from_utf8(hub).ok().filter(|hub| is_name(hub))?;
     Some((hub, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handle::HandleError;
+    use std::sync::Mutex;
+    use tokio::time::Instant;
+    use twinbench_engine::{StartRequest, Status, store::MemoryStore};
+
+    /// A store that outlives its host, and can be told to fail.
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<(MemoryStore, bool)>>);
+
+    impl Store for Shared {
+        fn load(&mut self, table: Table) -> Result<Vec<store::Row>, store::Error> {
+            self.0.lock().unwrap().0.load(table)
+        }
+
+        fn commit(&mut self, records: &[Record]) -> Result<(), store::Error> {
+            let (store, fails) = &mut *self.0.lock().unwrap();
+            if *fails {
+                let folder = "full".into();
+                return Err(store::Error::Full { folder });
+            }
+            store.commit(records)
+        }
+    }
+
+    fn start(store: &Shared, pace: Pace) -> (Host, EngineHandle) {
+        let options = HostOptions {
+            pace,
+            ..HostOptions::default()
+        };
+        Host::start(Box::new(store.clone()), options).unwrap()
+    }
+
+    async fn begin(handle: &EngineHandle, hub: &str, id: &str) -> Result<(), HandleError> {
+        let request = StartRequest {
+            instance: Some(id.to_owned()),
+            ..StartRequest::new("o")
+        };
+        handle
+            .run(hub, |engine, now| engine.start_with(request, now).unwrap())
+            .await
+            .map(drop)
+    }
+
+    async fn is_there(handle: &EngineHandle, hub: &str, id: &'static str) -> bool {
+        let look = move |engine: &mut Engine, _| engine.instance(id).is_some();
+        handle.run(hub, look).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn hubs_are_kept_apart_and_restored() {
+        let store = Shared::default();
+        let (host, handle) = start(&store, Pace::Wall);
+        begin(&handle, "a", "one").await.unwrap();
+        begin(&handle, "ab", "two").await.unwrap();
+        assert!(handle.clear("b", true).await.unwrap());
+        host.stop().unwrap();
+        let (host, handle) = start(&store, Pace::Wall);
+        assert!(is_there(&handle, "a", "one").await);
+        assert!(is_there(&handle, "ab", "two").await);
+        assert!(!is_there(&handle, "a", "two").await);
+        // What is removed stays so.
+        assert!(handle.clear("a", false).await.unwrap());
+        host.stop().unwrap();
+        let (host, handle) = start(&store, Pace::Wall);
+        assert!(!is_there(&handle, "a", "one").await);
+        assert!(is_there(&handle, "ab", "two").await);
+        let refused = handle.run("not a name", |_, _| ()).await;
+        assert!(matches!(refused, Err(HandleError::NoHub(_))));
+        host.stop().unwrap();
+        assert_eq!(handle.run("a", |_, _| ()).await, Err(HandleError::Gone));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_answered_that_could_not_be_stored() {
+        let store = Shared::default();
+        let (mut host, handle) = start(&store, Pace::Wall);
+        begin(&handle, "a", "one").await.unwrap();
+        store.0.lock().unwrap().1 = true;
+        assert_eq!(begin(&handle, "a", "two").await, Err(HandleError::Gone));
+        host.ended().await;
+        assert!(matches!(
+            host.stop(),
+            Err(HostError::Store(store::Error::Full { .. }))
+        ));
+        store.0.lock().unwrap().1 = false;
+        let (host, handle) = start(&store, Pace::Wall);
+        assert!(is_there(&handle, "a", "one").await);
+        assert!(!is_there(&handle, "a", "two").await);
+        host.stop().unwrap();
+    }
+
+    #[tokio::test]
+    async fn virtual_time_goes_to_the_next_timer_and_on_after_a_restart() {
+        let store = Shared::default();
+        let year = VirtualTime::from_secs(365 * 86_400);
+        let (host, handle) = start(&store, Pace::Virtual);
+        let request = StartRequest {
+            instance: Some("later".to_owned()),
+            scheduled_start: Some(year),
+            ..StartRequest::new("o")
+        };
+        let begun = Instant::now();
+        handle
+            .run("a", |engine, now| engine.start_with(request, now).unwrap())
+            .await
+            .unwrap();
+        // It is work for a worker then, and time stands: none is there.
+        let waiting = |engine: &Engine| (engine.work_waiting() > 0).then(|| engine.now());
+        assert_eq!(handle.until("a", waiting).await.unwrap(), year);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        host.stop().unwrap();
+        let (host, handle) = start(&store, Pace::Virtual);
+        let (now, status) = handle
+            .run("a", |engine, now| {
+                (now, engine.instance("later").unwrap().status())
+            })
+            .await
+            .unwrap();
+        assert_eq!((now, status), (year, Status::Pending));
+        host.stop().unwrap();
+    }
+
+    #[test]
+    fn keys_are_split_as_they_were_joined() {
+        assert_eq!(
+            split_key(&join_key("hub", b"key")),
+            Some(("hub", b"key".as_slice()))
+        );
+        assert_eq!(split_key(&join_key("h", b"")), Some(("h", b"".as_slice())));
+        for wrong in [b"".as_slice(), b"\x05ab", b"\x00ab", b"\x02a ", b"\x01\xff"] {
+            assert_eq!(split_key(wrong), None, "{wrong:?}");
+        }
+    }
 }

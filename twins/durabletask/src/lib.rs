@@ -11,6 +11,7 @@
 //! work items out once what caused them is durable ([`EngineHandle`], [`EngineJobs`]). The engines
 //! may be a [`Host`]'s, or those of somebody else's loop.
 
+mod any;
 pub mod convert;
 mod handle;
 mod host;
@@ -18,6 +19,7 @@ mod server;
 mod worker;
 mod workers;
 
+pub use any::decode_any;
 pub use handle::{EngineHandle, EngineJobs, Engines, HandleError, engine_handle};
 pub use host::{Host, HostError, HostOptions, Pace};
 pub use server::{DEFAULT_ADDRESS, Listening, ServeError, ServerOptions, serve};

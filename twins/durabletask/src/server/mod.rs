@@ -54,10 +54,10 @@ impl Default for ServerOptions {
             concurrency: 100,
             // SDKs take two minutes of silence for a lost connection.
             ping: Duration::from_secs(30),
-            turn_lease: Duration::from_secs(300),
+            turn_lease: Duration::from_mins(5),
             // Nothing in the protocol prolongs a lease, and activities may take hours; a worker
             // that is gone is noticed by its stream.
-            activity_lease: Duration::from_secs(24 * 3_600),
+            activity_lease: Duration::from_hours(24),
             abandon_delay: Duration::from_millis(500),
             longest_message: 128 << 20,
         }

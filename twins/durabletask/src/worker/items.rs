@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use tonic::{Code, Request, Status};
-use twinbench_engine::{Failure, Functions};
+use twinbench_engine::{
+    Failure, Functions,
+    work::{EntityWork, WorkKind},
+};
 use twinbench_model::{Epoch, VirtualTime};
 
 use super::Client;
@@ -40,7 +43,7 @@ pub(super) async fn work_on(
     item: pb::WorkItem,
 ) {
     let token = item.completion_token.clone();
-    let back = item.clone_for_return();
+    let (kind, back) = (kind_of(&item), token.clone());
     let done = match item.request {
         Some(Item::OrchestratorRequest(request)) => {
             orchestrate(client.clone(), functions, epoch, request, token).await
@@ -60,25 +63,17 @@ pub(super) async fn work_on(
     };
     if let Err(cause) = done {
         tracing::warn!(%cause, "a work item was not done");
-        give_back(client, back).await;
+        give_back(client, kind, back).await;
     }
 }
 
-impl pb::WorkItem {
-    /// What is needed of it to give it back.
-    fn clone_for_return(&self) -> Self {
-        let request = self.request.as_ref().map(|request| match request {
-            Item::OrchestratorRequest(_) => Item::OrchestratorRequest(Default::default()),
-            Item::ActivityRequest(_) => Item::ActivityRequest(Default::default()),
-            Item::EntityRequest(_) | Item::EntityRequestV2(_) => {
-                Item::EntityRequestV2(Default::default())
-            }
-            Item::HealthPing(_) => Item::HealthPing(pb::HealthPing {}),
-        });
-        Self {
-            completion_token: self.completion_token.clone(),
-            request,
-        }
+/// What kind of work it is; none for a ping.
+pub(super) const fn kind_of(item: &pb::WorkItem) -> Option<WorkKind> {
+    match &item.request {
+        Some(Item::OrchestratorRequest(_)) => Some(WorkKind::Orchestration),
+        Some(Item::ActivityRequest(_)) => Some(WorkKind::Activity),
+        Some(Item::EntityRequest(_) | Item::EntityRequestV2(_)) => Some(WorkKind::Entity),
+        Some(Item::HealthPing(_)) | None => None,
     }
 }
 
@@ -132,7 +127,7 @@ async fn operate(
     client: Client,
     functions: Arc<Functions>,
     epoch: Epoch,
-    work: twinbench_engine::work::EntityWork,
+    work: EntityWork,
     token: String,
     tells_callers: bool,
 ) -> Result<(), Undone> {
@@ -202,24 +197,27 @@ where
 }
 
 /// Gives an item back undone.
-pub(super) async fn give_back(mut client: Client, item: pb::WorkItem) {
-    let completion_token = item.completion_token;
-    let given = match item.request {
-        Some(Item::OrchestratorRequest(_)) => client
+pub(super) async fn give_back(
+    mut client: Client,
+    kind: Option<WorkKind>,
+    completion_token: String,
+) {
+    let given = match kind {
+        Some(WorkKind::Orchestration) => client
             .abandon_task_orchestrator_work_item(Request::new(
                 pb::AbandonOrchestrationTaskRequest { completion_token },
             ))
             .await
             .map(drop),
-        Some(Item::ActivityRequest(_)) => client
+        Some(WorkKind::Activity) => client
             .abandon_task_activity_work_item(pb::AbandonActivityTaskRequest { completion_token })
             .await
             .map(drop),
-        Some(Item::EntityRequest(_) | Item::EntityRequestV2(_)) => client
+        Some(WorkKind::Entity) => client
             .abandon_task_entity_work_item(pb::AbandonEntityTaskRequest { completion_token })
             .await
             .map(drop),
-        Some(Item::HealthPing(_)) | None => Ok(()),
+        None => Ok(()),
     };
     if let Err(cause) = given {
         tracing::warn!(message = cause.message(), "a work item was not given back");

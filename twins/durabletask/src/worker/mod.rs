@@ -25,7 +25,7 @@ use crate::proto::{
 /// The first pause after a lost connection, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// A stream on which nothing comes for so long is lost: servers ping more often.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// A client whose calls carry the task hub and who calls.
 type Client = TaskHubSidecarServiceClient<InterceptedService<Channel, Credentials>>;
@@ -308,7 +308,9 @@ impl Worker {
             tokio::select! {
                 Some(_) = running.join_next() => {}
                 Ok(Some(item)) = stream.message() => {
-                    items::give_back(self.client.clone(), item).await;
+                    let kind = items::kind_of(&item);
+                    let client = self.client.clone();
+                    items::give_back(client, kind, item.completion_token).await;
                 }
             }
         }

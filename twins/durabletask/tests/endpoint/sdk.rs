@@ -1,15 +1,9 @@
 //! Unmodified clients and workers of the Python SDK against the server: the cases are the
 //! functions `case_…` of `tests/python/*.py`, run many at a time by one interpreter for each file.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-#[path = "../common/mod.rs"]
-#[expect(dead_code, reason = "other tests use the rest")]
-mod common;
-
 use std::{process::Command, time::Duration};
 
-use common::{Served, python, script};
+use crate::common::{Served, python, script};
 use serde::Deserialize;
 use twinbench_durabletask::{HostOptions, Pace, ServerOptions};
 
@@ -48,7 +42,7 @@ fn check(module: &str, least: usize, host: HostOptions, server: ServerOptions) {
         );
         if !outcome.ok {
             let error = outcome.error.as_deref().unwrap_or_default();
-            failed += &format!("\n{}:\n{error}", outcome.case);
+            failed.extend(["\n", &outcome.case, ":\n", error]);
         }
     }
     assert!(failed.is_empty(), "{failed}");
@@ -111,4 +105,27 @@ fn virtual_time() {
         ..HostOptions::default()
     };
     check("virtual", 3, host, ServerOptions::default());
+}
+
+#[test]
+fn the_protocol_is_the_sdk_s_field_by_field() {
+    let Some(python) = python() else { return };
+    let described = protox::Compiler::new([concat!(env!("CARGO_MANIFEST_DIR"), "/proto")])
+        .unwrap()
+        .open_file("durabletask.proto")
+        .unwrap()
+        .encode_file_descriptor_set();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), described).unwrap();
+    let output = Command::new(python)
+        .arg(script("descriptor.py"))
+        .arg(file.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{told}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

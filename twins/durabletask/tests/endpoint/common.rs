@@ -10,13 +10,12 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use twinbench_durabletask::{EngineHandle, Host, HostOptions, ServerOptions, serve};
+use twinbench_durabletask::{Host, HostOptions, ServerOptions, serve};
 use twinbench_engine::store::{MemoryStore, Store};
 
 /// A server in this process, on a free port.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
-    pub(crate) handle: EngineHandle,
     end: Option<oneshot::Sender<()>>,
     serving: Option<thread::JoinHandle<()>>,
     host: Option<Host>,
@@ -37,7 +36,6 @@ impl Served {
         let (host, handle) = Host::start(store, host).unwrap();
         let (end, ended) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
-        let served = handle.clone();
         let serving = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -47,12 +45,11 @@ impl Served {
             let listening = |address| tell.send(address).unwrap();
             let shutdown = async { drop(ended.await) };
             runtime
-                .block_on(serve(served, server, listening, shutdown))
+                .block_on(serve(handle, server, listening, shutdown))
                 .unwrap();
         });
         Self {
             address: told.recv().unwrap(),
-            handle,
             end: Some(end),
             serving: Some(serving),
             host: Some(host),
@@ -74,7 +71,7 @@ impl Drop for Served {
 
 /// A server in a process of its own.
 pub(crate) struct Process {
-    pub(crate) child: Child,
+    child: Child,
     pub(crate) address: SocketAddr,
 }
 
