@@ -41,7 +41,7 @@ pub struct HostOptions {
     pub epoch: Epoch,
     /// How time goes on.
     pub pace: Pace,
-    /// What the engines refuse.
+    /// What the engines refuse; inputs and outputs of up to 1 MiB are taken unless told otherwise.
     pub limits: Limits,
     /// Functions that are run in the host itself; all others are work for workers.
     pub functions: Functions,
@@ -54,7 +54,11 @@ impl Default for HostOptions {
         Self {
             epoch: Epoch::new(Timestamp::UNIX_EPOCH),
             pace: Pace::Wall,
-            limits: Limits::default(),
+            // What Azure's scheduler takes.
+            limits: Limits {
+                payload: 1 << 20,
+                ..Limits::default()
+            },
             functions: Functions::new(),
             hubs: 1_000,
         }
@@ -158,10 +162,8 @@ impl fmt::Debug for Host {
 struct Hubs {
     options: HostOptions,
     engines: BTreeMap<String, Engine>,
-    /// Keys of each hub that the store holds: what is to be deleted with it.
-    keys: BTreeMap<String, BTreeSet<Vec<u8>>>,
-    /// Changes that no engine knows of.
-    records: Vec<Record>,
+    /// Hubs whose rows are to be deleted, before their new engines' rows are written.
+    cleared: BTreeSet<String>,
     now: VirtualTime,
 }
 
@@ -181,9 +183,7 @@ impl Engines for Hubs {
         if !is_name(hub) {
             return false;
         }
-        for key in self.keys.remove(hub).unwrap_or_default() {
-            self.records.push(Record::delete(Table::Engine, key));
-        }
+        self.cleared.insert(hub.to_owned());
         self.engines.remove(hub);
         !keep || self.engine(hub).is_some()
     }
@@ -202,8 +202,7 @@ impl Hubs {
         Self {
             options,
             engines: BTreeMap::new(),
-            keys: BTreeMap::new(),
-            records: Vec::new(),
+            cleared: BTreeSet::new(),
             now: VirtualTime::ZERO,
         }
     }
@@ -223,10 +222,7 @@ impl Hubs {
         for (key, value) in store.load(Table::Engine)? {
             let (hub, rest) = split_key(&key).ok_or(HostError::Row)?;
             let hub = hub.to_owned();
-            rows.entry(hub.clone())
-                .or_default()
-                .push((rest.to_vec(), value));
-            self.keys.entry(hub).or_default().insert(key);
+            rows.entry(hub).or_default().push((rest.to_vec(), value));
         }
         for (hub, rows) in rows {
             let mut engine = self.make();
@@ -259,18 +255,20 @@ impl Hubs {
             }
             let now = self.now;
             jobs.run(self, now);
-            records.append(&mut self.records);
+            if !self.cleared.is_empty() {
+                for (key, _) in store.load(Table::Engine)? {
+                    if split_key(&key).is_some_and(|(hub, _)| self.cleared.contains(hub)) {
+                        records.push(Record::delete(Table::Engine, key));
+                    }
+                }
+                self.cleared.clear();
+            }
             for (hub, engine) in &mut self.engines {
                 engine.run(now);
                 let before = records.len();
                 engine.drain_records(&mut records);
-                let keys = self.keys.entry(hub.clone()).or_default();
                 for record in &mut records[before..] {
                     record.key = join_key(hub, &record.key);
-                    match record.value {
-                        Some(_) => keys.insert(record.key.clone()),
-                        None => keys.remove(&record.key),
-                    };
                 }
             }
             if self.options.pace == Pace::Virtual && shown != now {

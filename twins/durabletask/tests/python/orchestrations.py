@@ -580,8 +580,20 @@ def case_payloads_of_every_kind(hub):
 
     values = [None, "", "äöü€𝄞\u0000\n\"", 0, -1.5, 1e300, True, [], {}, {"a": [{"b": None}]},
               "x" * 100_000]
+    # All of them together are the orchestration's input and output as well.
     hub.worker(echoes, same)
     assert hub.result(echoes, values) == values
+
+
+def case_payloads_of_a_megabyte(hub):
+    def same(_, value):
+        return value
+
+    def echoes(ctx, value):
+        return (yield ctx.call_activity(same, input=value))
+
+    hub.worker(echoes, same)
+    assert hub.result(echoes, "x" * 1_000_000) == "x" * 1_000_000
 
 
 def case_a_long_history(hub):
