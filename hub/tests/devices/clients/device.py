@@ -1,0 +1,132 @@
+"""A device with azure-iot-device: does what it is told, line by line, and tells what it hears."""
+
+import asyncio
+import json
+import sys
+
+from azure.iot.device import Message, MethodResponse, X509
+from azure.iot.device.aio import IoTHubDeviceClient, IoTHubModuleClient
+
+
+def say(**what):
+    print(json.dumps(what), flush=True)
+
+
+def make(order):
+    options = {"server_verification_cert": open(order["ca"]).read()}
+    options["websockets"] = order.get("websockets", False)
+    if "product" in order:
+        options["product_info"] = order["product"]
+    if "x509" in order:
+        certificate = X509(**order["x509"])
+        return IoTHubDeviceClient.create_from_x509_certificate(
+            certificate, order["host"], order["device"], **options
+        )
+    kind = IoTHubModuleClient if order.get("module") else IoTHubDeviceClient
+    return kind.create_from_connection_string(order["connection"], **options)
+
+
+async def main():
+    lines = asyncio.get_running_loop()
+    read = lambda: lines.run_in_executor(None, sys.stdin.readline)
+    client = make(json.loads(await read()))
+
+    async def method(request):
+        say(method={"name": request.name, "payload": request.payload})
+        if request.name == "echo":
+            response = MethodResponse.create_from_method_request(request, 200, request.payload)
+        elif request.name == "silent":
+            return
+        else:
+            response = MethodResponse.create_from_method_request(request, 501, {"unknown": True})
+        await client.send_method_response(response)
+
+    def message(message):
+        say(
+            c2d={
+                "body": message.data.decode(),
+                "id": message.message_id,
+                "correlation": message.correlation_id,
+                "type": message.content_type,
+                "encoding": message.content_encoding,
+                "ack": message.ack,
+                "properties": message.custom_properties,
+            }
+        )
+
+    def desired(patch):
+        say(desired=patch)
+
+    def state():
+        say(connected=client.connected)
+
+    client.on_connection_state_change = state
+    try:
+        await client.connect()
+    except Exception as error:
+        say(refused=type(error).__name__)
+        return
+    while True:
+        line = await read()
+        if not line:
+            break
+        order = json.loads(line)
+        match order["do"]:
+            case "listen":
+                client.on_method_request_received = method
+                client.on_twin_desired_properties_patch_received = desired
+                if isinstance(client, IoTHubDeviceClient):
+                    client.on_message_received = message
+                # The handlers subscribe in the background; a twin comes after them.
+                await client.get_twin()
+                say(listening=True)
+            case "send":
+                sent = Message(order["body"])
+                sent.message_id = order.get("id")
+                sent.correlation_id = order.get("correlation")
+                sent.content_type = order.get("type")
+                sent.content_encoding = order.get("encoding")
+                sent.custom_properties.update(order.get("properties", {}))
+                if "output" in order:
+                    await client.send_message_to_output(sent, order["output"])
+                else:
+                    await client.send_message(sent)
+                say(sent=True)
+            case "twin":
+                say(twin=await client.get_twin())
+            case "report":
+                try:
+                    await client.patch_twin_reported_properties(order["patch"])
+                    say(reported=True)
+                except Exception as error:
+                    say(reported=type(error).__name__)
+            case "disconnect":
+                await client.disconnect()
+                say(disconnected=True)
+            case "connect":
+                await client.connect()
+                say(connected_again=True)
+            case "upload":
+                await upload(client, order)
+    await client.shutdown()
+
+
+async def upload(client, order):
+    import http.client
+    import ssl
+
+    info = await client.get_storage_info_for_blob(order["blob"])
+    say(storage=info)
+    trust = ssl.create_default_context(cafile=order["ca"])
+    storage = http.client.HTTPSConnection(info["hostName"], context=trust)
+    path = f"/{info['containerName']}/{info['blobName']}{info['sasToken']}"
+    storage.request("PUT", path, order["body"].encode(), {"x-ms-blob-type": "BlockBlob"})
+    answer = storage.getresponse()
+    answer.read()
+    say(stored=answer.status)
+    good = answer.status == 201
+    await client.notify_blob_upload_status(info["correlationId"], good, answer.status, "done")
+    say(notified=True)
+
+
+asyncio.run(main())
