@@ -294,3 +294,84 @@ impl fmt::Debug for EngineJobs {
         f.debug_struct("EngineJobs").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::task::yield_now;
+    use twinbench_engine::StartRequest;
+
+    /// One engine, for a hub that is there from the beginning.
+    struct One(Engine);
+
+    impl Engines for One {
+        fn engine(&mut self, hub: &str) -> Option<&mut Engine> {
+            (hub == "bench").then_some(&mut self.0)
+        }
+    }
+
+    fn make() -> (EngineHandle, EngineJobs, One) {
+        let (handle, jobs) = engine_handle(Epoch::new(jiff::Timestamp::UNIX_EPOCH));
+        (handle, jobs, One(Engine::builder().remote(true).build()))
+    }
+
+    fn start(engine: &mut Engine, now: VirtualTime) -> String {
+        let request = StartRequest {
+            instance: Some("i".to_owned()),
+            ..StartRequest::new("o")
+        };
+        engine.start_with(request, now).unwrap()
+    }
+
+    #[tokio::test]
+    async fn answers_and_watches_wait_for_the_commit() {
+        let (handle, mut jobs, mut engines) = make();
+        let now = VirtualTime::from_secs(1);
+        let other = handle.clone();
+        let look = |engine: &Engine| {
+            engine
+                .instance("i")
+                .map(twinbench_engine::Instance::created)
+        };
+        let watching = tokio::spawn(async move { other.until("bench", look).await });
+        jobs.ready().await;
+        assert!(jobs.run(&mut engines, now));
+        jobs.committed(&mut engines, now);
+        let asking = tokio::spawn(async move { handle.run("bench", start).await });
+        jobs.ready().await;
+        while !jobs.run(&mut engines, now) {
+            yield_now().await;
+        }
+        engines.0.run(now);
+        yield_now().await;
+        assert!(!asking.is_finished() && !watching.is_finished());
+        engines.0.drain_records(&mut Vec::new());
+        jobs.committed(&mut engines, now);
+        assert_eq!(asking.await.unwrap().unwrap(), "i");
+        assert_eq!(watching.await.unwrap().unwrap(), now);
+    }
+
+    #[tokio::test]
+    async fn other_hubs_and_an_ended_loop_are_told() {
+        let (handle, mut jobs, mut engines) = make();
+        let other = handle.clone();
+        let asking = tokio::spawn(async move { other.run("elsewhere", |_, now| now).await });
+        jobs.ready().await;
+        jobs.run(&mut engines, VirtualTime::ZERO);
+        jobs.committed(&mut engines, VirtualTime::ZERO);
+        let told = asking.await.unwrap();
+        assert_eq!(told, Err(HandleError::NoHub("elsewhere".to_owned())));
+        // Hubs that are fixed are not emptied.
+        let other = handle.clone();
+        let clearing = tokio::spawn(async move { other.clear("bench", true).await });
+        jobs.ready().await;
+        jobs.run(&mut engines, VirtualTime::ZERO);
+        jobs.committed(&mut engines, VirtualTime::ZERO);
+        assert_eq!(clearing.await.unwrap(), Ok(false));
+        drop(jobs);
+        assert_eq!(
+            handle.run("bench", |_, now| now).await,
+            Err(HandleError::Gone)
+        );
+    }
+}
