@@ -73,7 +73,7 @@ pub(crate) type Queue = BTreeMap<u64, QueuedMessage>;
 /// Every device's queue.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
-    queues: BTreeMap<IdentityId, Queue>,
+    waiting: BTreeMap<IdentityId, Queue>,
     /// When a message expires or its lock ends: at that time or before, never later.
     due: BTreeSet<(VirtualTime, IdentityId, u64)>,
     /// Number of the next message, whosever it is.
@@ -82,11 +82,11 @@ pub(crate) struct Queues {
 
 impl Queues {
     pub(crate) fn get(&self, id: &IdentityId) -> Option<&Queue> {
-        self.queues.get(id)
+        self.waiting.get(id)
     }
 
     pub(super) fn message(&mut self, id: &IdentityId, number: u64) -> Option<&mut QueuedMessage> {
-        self.queues.get_mut(id)?.get_mut(&number)
+        self.waiting.get_mut(id)?.get_mut(&number)
     }
 
     pub(super) fn push(
@@ -104,7 +104,7 @@ impl Queues {
 
     fn insert(&mut self, id: IdentityId, number: u64, message: QueuedMessage) {
         self.due.insert((message.expires, id.clone(), number));
-        self.queues.entry(id).or_default().insert(number, message);
+        self.waiting.entry(id).or_default().insert(number, message);
         self.next = self.next.max(number + 1);
     }
 
@@ -116,7 +116,7 @@ impl Queues {
         until: VirtualTime,
         records: &mut Vec<Record>,
     ) -> Option<&QueuedMessage> {
-        let message = self.queues.get_mut(id)?.get_mut(&number)?;
+        let message = self.waiting.get_mut(id)?.get_mut(&number)?;
         message.locked = Some(until);
         message.deliveries += 1;
         records.push(record(id, number, message));
@@ -130,10 +130,10 @@ impl Queues {
         number: u64,
         records: &mut Vec<Record>,
     ) -> Option<QueuedMessage> {
-        let queue = self.queues.get_mut(id)?;
+        let queue = self.waiting.get_mut(id)?;
         let message = queue.remove(&number)?;
         if queue.is_empty() {
-            self.queues.remove(id);
+            self.waiting.remove(id);
         }
         for due in [Some(message.expires), message.locked]
             .into_iter()

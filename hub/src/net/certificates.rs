@@ -164,8 +164,10 @@ impl Certificates {
     }
 
     fn make_authority(&self) -> Result<KeyPair, CertificateError> {
-        let key = KeyPair::generate().map_err(names)?;
-        let certificate = authority()?.self_signed(&key).map_err(names)?;
+        let key = KeyPair::generate().map_err(|error| names(&error))?;
+        let certificate = authority()?
+            .self_signed(&key)
+            .map_err(|error| names(&error))?;
         self.write(CA_KEY, &key.serialize_pem())?;
         self.write(CA, &certificate.pem())?;
         Ok(key)
@@ -176,8 +178,8 @@ impl Certificates {
         authority_key: &KeyPair,
         all: Vec<String>,
     ) -> Result<(), CertificateError> {
-        let key = KeyPair::generate().map_err(names)?;
-        let mut params = CertificateParams::new(all).map_err(names)?;
+        let key = KeyPair::generate().map_err(|error| names(&error))?;
+        let mut params = CertificateParams::new(all).map_err(|error| names(&error))?;
         params.distinguished_name = named("localhost");
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(2099, 12, 31);
@@ -186,7 +188,9 @@ impl Certificates {
         params.use_authority_key_identifier_extension = true;
         let params_of_authority = authority()?;
         let issuer = Issuer::from_params(&params_of_authority, authority_key);
-        let certificate = params.signed_by(&key, &issuer).map_err(names)?;
+        let certificate = params
+            .signed_by(&key, &issuer)
+            .map_err(|error| names(&error))?;
         self.write(SERVER_KEY, &key.serialize_pem())?;
         self.write(SERVER, &format!("{}{}", certificate.pem(), self.ca_pem()?))
     }
@@ -216,7 +220,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }
 
-fn names(error: rcgen::Error) -> CertificateError {
+fn names(error: &rcgen::Error) -> CertificateError {
     CertificateError::Names(error.to_string())
 }
 
@@ -228,7 +232,7 @@ fn named(name: &str) -> DistinguishedName {
 }
 
 fn authority() -> Result<CertificateParams, CertificateError> {
-    let mut params = CertificateParams::new(Vec::new()).map_err(names)?;
+    let mut params = CertificateParams::new(Vec::new()).map_err(|error| names(&error))?;
     params.distinguished_name = named("Twinbench local authority");
     params.not_before = date_time_ymd(2000, 1, 1);
     params.not_after = date_time_ymd(2099, 12, 31);

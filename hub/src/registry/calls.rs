@@ -74,14 +74,12 @@ impl Hub {
         if self.registry.identity(&id).is_some() {
             return Err(RegistryError::AlreadyExists(id));
         }
-        let (there, limit) = match &id.module {
-            None => (self.registry.len(), MAX_DEVICES),
-            Some(_) => {
-                if self.registry.get(&id.device).is_none() {
-                    return Err(RegistryError::NotFound(id.device.into()));
-                }
-                (self.registry.modules(&id.device).count(), MAX_MODULES)
-            }
+        let (there, limit) = if id.module.is_none() {
+            (self.registry.len(), MAX_DEVICES)
+        } else if self.registry.get(&id.device).is_some() {
+            (self.registry.modules(&id.device).count(), MAX_MODULES)
+        } else {
+            return Err(RegistryError::NotFound(id.device.into()));
         };
         if there >= limit {
             return Err(RegistryError::TooMany(limit));

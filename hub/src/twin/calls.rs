@@ -48,32 +48,40 @@ impl Hub {
     ///
     /// # Errors
     /// When there is no such twin or a limit would be broken; then nothing changes.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a write is made for one call and of no use after it"
+    )]
     pub fn patch_twin(
         &mut self,
         id: &IdentityId,
         write: TwinWrite,
         now: VirtualTime,
     ) -> Result<&Twin, TwinError> {
-        self.write_twin(id, write, false, now)
+        self.write_twin(id, &write, false, now)
     }
 
     /// Replaces tags and desired properties.
     ///
     /// # Errors
     /// As [`Hub::patch_twin`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a write is made for one call and of no use after it"
+    )]
     pub fn replace_twin(
         &mut self,
         id: &IdentityId,
         write: TwinWrite,
         now: VirtualTime,
     ) -> Result<&Twin, TwinError> {
-        self.write_twin(id, write, true, now)
+        self.write_twin(id, &write, true, now)
     }
 
     fn write_twin(
         &mut self,
         id: &IdentityId,
-        write: TwinWrite,
+        write: &TwinWrite,
         replace: bool,
         now: VirtualTime,
     ) -> Result<&Twin, TwinError> {
@@ -123,7 +131,7 @@ impl Hub {
             body.insert("$version".into(), version.into());
             self.notify_desired(id, version, &Value::Object(body));
         }
-        self.twin_was_written(id, &write, None, replace, now);
+        self.twin_was_written(id, write, None, replace, now);
         self.twin(id).ok_or_else(|| TwinError::NotFound(id.clone()))
     }
 

@@ -140,21 +140,18 @@ impl Hub {
                 "type": settings.authentication.kind(),
             },
         });
-        match identity.id.module_str() {
-            Some(module) => {
-                made["moduleId"] = module.into();
-                made["managedBy"] = settings.managed_by.as_deref().into();
+        if let Some(module) = identity.id.module_str() {
+            made["moduleId"] = module.into();
+            made["managedBy"] = settings.managed_by.as_deref().into();
+        } else {
+            made["status"] = json!(settings.status);
+            made["statusReason"] = settings.status_reason.as_deref().into();
+            made["statusUpdatedTime"] = self.iso(identity.status_updated).into();
+            made["capabilities"] = json!({"iotEdge": settings.iot_edge});
+            if let Some(scope) = &settings.device_scope {
+                made["deviceScope"] = scope.as_str().into();
             }
-            None => {
-                made["status"] = json!(settings.status);
-                made["statusReason"] = settings.status_reason.as_deref().into();
-                made["statusUpdatedTime"] = self.iso(identity.status_updated).into();
-                made["capabilities"] = json!({"iotEdge": settings.iot_edge});
-                if let Some(scope) = &settings.device_scope {
-                    made["deviceScope"] = scope.as_str().into();
-                }
-                made["parentScopes"] = json!(settings.parent_scopes);
-            }
+            made["parentScopes"] = json!(settings.parent_scopes);
         }
         Some(made)
     }
