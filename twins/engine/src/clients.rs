@@ -5,7 +5,7 @@ use std::sync::Arc;
 use twinbench_model::{EntityId, VirtualDuration, VirtualTime};
 
 use crate::{
-    Engine, Json, Status,
+    Engine, Instance, Json, Status,
     guid::new_guid,
     history::{EventKind, ExecutionRewound, ExecutionStarted, Tags, Trace},
     message::{Address, Body, Operation},
@@ -420,6 +420,10 @@ impl Engine {
         reason: Option<Json>,
         now: VirtualTime,
     ) -> Result<(), InstanceError> {
+        if self.instance(instance).is_some_and(Instance::is_suspended) {
+            // Told twice, SDKs would wait for being resumed twice.
+            return Ok(());
+        }
         self.tell(instance, EventKind::ExecutionSuspended { reason }, now)
     }
 

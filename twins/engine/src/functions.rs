@@ -124,6 +124,11 @@ impl Functions {
         self
     }
 
+    /// Which versions of orchestrations these functions run, and what happens to the others.
+    pub const fn versioning(&self) -> &Versioning {
+        &self.versioning
+    }
+
     /// Names of the entities, in lower case.
     pub fn entity_names(&self) -> impl Iterator<Item = &str> {
         self.entities.keys().map(AsRef::as_ref)

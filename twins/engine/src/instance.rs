@@ -204,6 +204,21 @@ impl Instance {
         }
     }
 
+    /// Whether it is suspended, or will be when it has taken in what waits for it.
+    pub(crate) fn is_suspended(&self) -> bool {
+        let before = self.head.status == Status::Suspended;
+        self.inbox
+            .iter()
+            .fold(before, |suspended, message| match &message.body {
+                Body::Notice { kind, .. } => match kind {
+                    EventKind::ExecutionSuspended { .. } => true,
+                    EventKind::ExecutionResumed { .. } => false,
+                    _ => suspended,
+                },
+                _ => suspended,
+            })
+    }
+
     /// Whether there is something for its orchestrator to do.
     pub(crate) fn has_work(&self) -> bool {
         if self.out.is_some() || self.inbox.is_empty() || self.head.status.is_final() {

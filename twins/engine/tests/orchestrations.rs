@@ -449,3 +449,34 @@ fn guids_are_the_same_on_every_replay() {
     run(&mut engine, "Guids", json!(null));
     assert_eq!(output(&engine), "[true,false,32]");
 }
+
+#[test]
+fn suspended_twice_it_goes_on_when_resumed_once() {
+    let mut engine = Engine::builder()
+        .orchestration("Wait", |cx: OrchestrationContext, _: Value| async move {
+            cx.external_event::<i64>("Go").await
+        })
+        .build();
+    engine.start("Wait", Some("i"), json!(null), NOW).unwrap();
+    engine.run(NOW);
+    // At once and later: before the first has been taken in, and after it.
+    engine.suspend("i", None, NOW).unwrap();
+    engine.suspend("i", None, NOW).unwrap();
+    engine.run(NOW);
+    engine.suspend("i", None, NOW).unwrap();
+    engine.run(NOW);
+    assert_eq!(instance(&engine).status(), Status::Suspended);
+    engine
+        .raise_event("i", "Go", Some(json!(5).into()), NOW)
+        .unwrap();
+    engine.run(NOW);
+    assert_eq!(instance(&engine).status(), Status::Suspended);
+    engine.resume_instance("i", None, NOW).unwrap();
+    engine.run(NOW);
+    assert_eq!(output(&engine), "5");
+    let suspensions = history(&engine)
+        .iter()
+        .filter(|it| *it == "ExecutionSuspended")
+        .count();
+    assert_eq!(suspensions, 1);
+}

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use tonic::{Code, Request, Status};
 use twinbench_engine::{
-    Failure, Functions,
-    work::{EntityWork, WorkKind},
+    Failure, Functions, OnMismatch,
+    work::{EntityWork, OrchestratorResult, OrchestratorWork, WorkKind},
 };
 use twinbench_model::{Epoch, VirtualTime};
 
@@ -25,6 +25,8 @@ enum Undone {
     Meaning(#[from] convert::Error),
     #[error("the server failed: {}", .0.message())]
     Server(#[from] Box<Status>),
+    #[error("it is of a version that other workers run")]
+    Version,
     #[error("its function did not come to an end")]
     Thread,
 }
@@ -92,10 +94,11 @@ async fn orchestrate(
     let span = request.orchestration_trace_context.take();
     let work = convert::orchestrator_work(epoch, request, streamed)?;
     let running = tokio::task::spawn_blocking(move || {
-        let result = functions.orchestrate(&work, epoch);
+        let result = orchestrated(&functions, &work, epoch);
         (work, result)
     });
     let (work, result) = running.await.map_err(|_| Undone::Thread)?;
+    let result = result?;
     let mut response = convert::orchestrator_response(epoch, &work, &result, token);
     response.orchestration_trace_context = span;
     deliver(|| {
@@ -104,6 +107,31 @@ async fn orchestrate(
     })
     .await;
     Ok(())
+}
+
+/// What an orchestrator wants, if it is of a version that is run here. One that has begun is not
+/// given up.
+fn orchestrated(
+    functions: &Functions,
+    work: &OrchestratorWork,
+    epoch: Epoch,
+) -> Result<OrchestratorResult, Undone> {
+    let versioning = functions.versioning();
+    if !work.past.is_empty() || versioning.takes(work.version.as_deref()) {
+        return Ok(functions.orchestrate(work, epoch));
+    }
+    match versioning.others {
+        OnMismatch::Reject => Err(Undone::Version),
+        OnMismatch::Fail => Ok(OrchestratorResult::failed(Failure::new(
+            "VersionMismatch",
+            format!(
+                "orchestration {:?} has version {:?}, this worker is of version {:?}",
+                work.name,
+                work.version.as_deref().unwrap_or_default(),
+                versioning.own
+            ),
+        ))),
+    }
 }
 
 async fn history(

@@ -281,7 +281,7 @@ impl State {
 
 impl OrchestratorResult {
     /// It fails and asks for nothing more.
-    pub(crate) fn failed(failure: Failure) -> Self {
+    pub fn failed(failure: Failure) -> Self {
         Self {
             actions: vec![(
                 LAST,
