@@ -125,7 +125,18 @@ impl Client {
     }
 
     pub(crate) async fn start(&self, name: &str, id: &str, input: u64) -> Result<(), Status> {
+        self.start_version(name, id, input, None).await
+    }
+
+    pub(crate) async fn start_version(
+        &self,
+        name: &str,
+        id: &str,
+        input: u64,
+        version: Option<&str>,
+    ) -> Result<(), Status> {
         let request = self.request(pb::CreateInstanceRequest {
+            version: version.map(str::to_owned),
             instance_id: id.to_owned(),
             name: name.to_owned(),
             input: Some(input.to_string()),
@@ -159,14 +170,18 @@ impl Client {
 
     /// The output of an orchestration, once it has ended.
     pub(crate) async fn output(&self, id: &str) -> Result<Option<String>, Status> {
+        let state = self.ended(id).await?;
+        assert_eq!(state.failure_details, None, "{id}");
+        Ok(state.output)
+    }
+
+    pub(crate) async fn ended(&self, id: &str) -> Result<pb::OrchestrationState, Status> {
         let request = self.request(pb::GetInstanceRequest {
             instance_id: id.to_owned(),
             get_inputs_and_outputs: true,
         });
         let mut inner = self.inner.clone();
         let ended = inner.wait_for_instance_completion(request).await?;
-        let state = ended.into_inner().orchestration_state.unwrap_or_default();
-        assert_eq!(state.failure_details, None, "{id}");
-        Ok(state.output)
+        Ok(ended.into_inner().orchestration_state.unwrap_or_default())
     }
 }

@@ -12,6 +12,7 @@ use crate::functions::{Client, functions};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use twinbench_durabletask::{WorkError, WorkerOptions, work};
+use twinbench_engine::{Functions, OnMismatch, VersionMatch};
 
 /// A worker that runs until it is told to end, and what it came to then.
 struct Running {
@@ -21,12 +22,16 @@ struct Running {
 
 impl Running {
     fn start(endpoint: &str, hub: &str) -> Self {
+        Self::with(functions(), endpoint, hub)
+    }
+
+    fn with(functions: Functions, endpoint: &str, hub: &str) -> Self {
         let (end, ended) = oneshot::channel::<()>();
         let options = WorkerOptions {
             pauses: (Duration::from_millis(100), Duration::from_millis(500)),
             ..WorkerOptions::new(endpoint, hub)
         };
-        let task = tokio::spawn(work(options, functions(), async { drop(ended.await) }));
+        let task = tokio::spawn(work(options, functions, async { drop(ended.await) }));
         Self { end, task }
     }
 
@@ -61,6 +66,32 @@ async fn of_a_server_in_another_process() {
         tour_of(5, &[4])
     );
     worker.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaves_versions_to_others_that_it_does_not_run() {
+    let server = Process::start(&["--listen", "127.0.0.1:0"]);
+    let address = server.address.to_string();
+    let of = |version, others| functions().version(version, VersionMatch::Strict, others);
+    let old = Running::with(of("1.0", OnMismatch::Reject), &address, "versions");
+    let client = Client::new(&address, "versions");
+    for (id, version) in [("a", "2.0"), ("b", "1.0")] {
+        let started = client.start_version("child", id, 1, Some(version)).await;
+        started.unwrap();
+    }
+    assert_eq!(client.output("b").await.unwrap().unwrap(), "4");
+    // The other one waits for a worker of its version.
+    let new = Running::with(of("2.0", OnMismatch::Reject), &address, "versions");
+    assert_eq!(client.output("a").await.unwrap().unwrap(), "4");
+    old.end().await;
+    new.end().await;
+    // And where a worker is told to, it fails.
+    let strict = Running::with(of("3.0", OnMismatch::Fail), &address, "versions");
+    let started = client.start_version("child", "c", 1, Some("1.0")).await;
+    started.unwrap();
+    let failure = client.ended("c").await.unwrap().failure_details.unwrap();
+    assert_eq!(failure.error_type, "VersionMismatch");
+    strict.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
