@@ -91,7 +91,11 @@ fn an_sms_follows_when_there_is_a_number() {
         ("SendNotification", Status::Completed)
     );
     assert_eq!(
-        instance.input().unwrap().read::<serde_json::Value>().unwrap(),
+        instance
+            .input()
+            .unwrap()
+            .read::<serde_json::Value>()
+            .unwrap(),
         json!({
             "Timestamp": "2026-01-01T00:00:10Z", "CurrentValue": 4.0, "ThresholdValue": 10.0, "Type": 2,
             "NotificationNumber": "+39 02 1234", "DeviceName": "kitchen", "DeviceId": "kitchen",
