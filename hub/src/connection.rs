@@ -21,6 +21,8 @@ pub(crate) struct Connection {
     pub(crate) certificate: Option<Box<ClientCertificate>>,
     opened: VirtualTime,
     pub(crate) heard: VirtualTime,
+    /// When the last of what was said to it has left, faults considered.
+    pub(crate) said: VirtualTime,
     /// When the hub looks at it again: not later than [`Connection::deadline`]. Not moved with
     /// every packet, so that a packet costs no change of the timers.
     pub(crate) timer: VirtualTime,
@@ -36,6 +38,7 @@ impl Connection {
             certificate: None,
             opened: now,
             heard: now,
+            said: now,
             timer: now.saturating_add(CONNECT_TIMEOUT),
             session: None,
         }

@@ -10,7 +10,9 @@ use crate::{
     c2d::{FEEDBACK_PREFIX, FeedbackQueue, QUEUE_PREFIX, Queues},
     certificate::ClientCertificate,
     connection::Connection,
+    faults::{Faults, Late},
     journal::{self, ConnectionFacts},
+    limits::Meter,
     log::{AuthScope, CheckpointError, ConsumerError, EventLog, ReadError, TELEMETRY},
     methods::{InvocationId, MethodResult, Pending},
     mqtt::MAX_MESSAGE,
@@ -44,6 +46,9 @@ pub struct Hub {
     pub(crate) events: Vec<Event>,
     pub(crate) stats: Stats,
     pub(crate) service: ServiceState,
+    pub(crate) meter: Meter,
+    pub(crate) faults: Faults,
+    pub(crate) late: Late,
 }
 
 /// A message was not taken.
@@ -125,6 +130,9 @@ impl Hub {
             events: Vec::new(),
             stats: Stats::default(),
             service: ServiceState::default(),
+            meter: Meter::default(),
+            faults: Faults::default(),
+            late: Late::default(),
             options,
         };
         for record in records {
@@ -428,7 +436,9 @@ impl Hub {
             | CloseReason::TokenExpired
             | CloseReason::DeviceDisabled
             | CloseReason::DeviceDeleted
-            | CloseReason::CredentialsChanged => return,
+            | CloseReason::CredentialsChanged
+            | CloseReason::Fault(_)
+            | CloseReason::Limit(_) => return,
         };
         *counter += 1;
     }
@@ -443,6 +453,8 @@ impl Hub {
             self.feedback.next_timer(),
             self.methods.next_timer(),
             self.service.next_timer(),
+            self.faults.next_timer(),
+            self.late.next_timer(),
         ];
         timers.into_iter().flatten().min()
     }
@@ -465,6 +477,7 @@ impl Hub {
                 self.timers.insert((deadline, id));
             }
         }
+        self.tick_faults(now);
         self.tick_c2d(now);
         self.tick_methods(now);
         self.tick_jobs(now);

@@ -14,6 +14,8 @@
 //! | [`twin`] | tags, desired and reported properties |
 //! | [`c2d`] | messages to devices, their queues and feedback |
 //! | [`methods`] | direct methods |
+//! | [`limits`] | the quotas and throttles of the cloud's tiers |
+//! | [`faults`] | faults between devices and hub |
 //! | [`sas`] | shared access signatures: made, parsed, checked |
 //! | [`mqtt`] | MQTT 3.1.1 sessions: CONNECT rules, topics, filters, property bags |
 //! | [`log`] | the event log in partitions, consumers' checkpoints, retention |
@@ -35,11 +37,13 @@ pub mod bridge;
 pub mod c2d;
 mod certificate;
 mod connection;
+pub mod faults;
 #[cfg(feature = "net")]
 pub mod handle;
 mod hub;
 mod journal;
 mod key;
+pub mod limits;
 pub mod log;
 pub mod methods;
 pub mod mqtt;

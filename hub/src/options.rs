@@ -2,7 +2,7 @@
 
 use twinbench_model::{Epoch, VirtualDuration};
 
-use crate::{SymmetricKey, routes::Routes};
+use crate::{SymmetricKey, limits::Profile, routes::Routes};
 
 /// A hub's settings. [`Options::new`] gives the defaults.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Options {
     pub memory_bytes: usize,
     /// Shared access policies: keys of the hub itself. Default none.
     pub policies: Vec<Policy>,
+    /// Quotas and throttles. Default none.
+    pub profile: Profile,
     /// Message routes. Default none, with the fallback on.
     pub routes: Routes,
 }
@@ -96,6 +98,7 @@ impl Options {
             memory_limit: 65_536,
             memory_bytes: 64 << 20,
             policies: Vec::new(),
+            profile: Profile::default(),
             routes: Routes::default(),
         }
     }

@@ -64,6 +64,12 @@ pub enum CloseReason {
     /// Its keys or certificates were changed.
     #[error("the keys or certificates of the device were changed")]
     CredentialsChanged,
+    /// A fault of the bench.
+    #[error("a fault: {0}")]
+    Fault(&'static str),
+    /// The hub's limits.
+    #[error(transparent)]
+    Limit(crate::limits::Refusal),
     /// The bytes are not MQTT 3.1.1.
     #[error("malformed packet: {0}")]
     Malformed(String),

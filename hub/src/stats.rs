@@ -29,6 +29,8 @@ pub struct Stats {
     pub c2d_messages: u64,
     /// Direct methods begun.
     pub methods: u64,
+    /// Operations that throttles and quotas refused.
+    pub throttled: u64,
     /// Subscriptions granted.
     pub subscriptions_granted: u64,
     /// Subscriptions refused.

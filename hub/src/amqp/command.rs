@@ -182,7 +182,9 @@ pub(super) fn refusal(cause: &C2dError) -> Error {
     let text = cause.to_string();
     match cause {
         C2dError::NotFound(_) => error(AmqpError::NotFound, text),
-        C2dError::QueueFull(_) => error(AmqpError::ResourceLimitExceeded, text),
+        C2dError::QueueFull(_) | C2dError::Limit(_) => {
+            error(AmqpError::ResourceLimitExceeded, text)
+        }
         C2dError::TooLarge { .. } => error(LinkError::MessageSizeExceeded, text),
         C2dError::Expired => error(AmqpError::NotAllowed, text),
     }

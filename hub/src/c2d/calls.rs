@@ -7,6 +7,7 @@ use crate::{
     Hub,
     hub::message_size,
     journal::{self, C2dFacts},
+    limits::{Operation, Refusal},
     registry::IdentityId,
 };
 
@@ -42,6 +43,9 @@ pub enum C2dError {
         /// Its size in bytes.
         size: usize,
     },
+    /// The hub's limits do not allow it (429001 ThrottlingException, 403002 IotHubQuotaExceeded).
+    #[error(transparent)]
+    Limit(#[from] Refusal),
     /// Its time has ended already.
     #[error("the message has expired before it was sent")]
     Expired,
@@ -86,6 +90,10 @@ impl Hub {
         }
         if self.c2d_count(id) >= MAX_PENDING {
             return Err(C2dError::QueueFull(id.clone()));
+        }
+        let delay = self.admit_operation(Operation::CloudToDevice, size, Some(id), now)?;
+        if delay > VirtualDuration::ZERO {
+            return Err(Refusal::Throttled.into());
         }
         let message = QueuedMessage {
             message: send.message,

@@ -73,28 +73,31 @@ impl Hub {
         let topic = c2d_topic(id, &queued.message);
         let body = queued.message.body.clone();
         self.c2d_event(id, "delivered", number, now);
-        self.publish_to(connection, &topic, body, pid, again);
+        for copy in 0..self.copies(id) {
+            let pid = pid.map(|pid| (pid, again || copy > 0));
+            self.publish_to(connection, &topic, body.clone(), pid, now);
+        }
         if pid.is_none() {
             self.end_c2d(id, number, FeedbackStatus::Success, now);
         }
     }
 
-    /// Sends a PUBLISH to a client.
+    /// Sends a PUBLISH to a client; with a packet id and whether it is sent again, of QoS 1.
     pub(crate) fn publish_to(
         &mut self,
         connection: ConnectionId,
         topic: &str,
         body: Bytes,
-        pid: Option<Pid>,
-        again: bool,
+        pid: Option<(Pid, bool)>,
+        now: VirtualTime,
     ) {
         let Ok(topic) = TopicName::try_from(topic) else {
             return;
         };
-        let qos = pid.map_or(QosPid::Level0, QosPid::Level1);
+        let qos = pid.map_or(QosPid::Level0, |(pid, _)| QosPid::Level1(pid));
         let mut publish = Publish::new(qos, topic, body);
-        publish.dup = again && pid.is_some();
-        self.send(connection, &publish.into());
+        publish.dup = pid.is_some_and(|(_, again)| again);
+        self.send(connection, &publish.into(), now);
     }
 
     /// A device has acknowledged a message; unknown numbers are passed over.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use twinbench_model::{Message, Record, Table, VirtualTime};
 
@@ -50,7 +51,7 @@ impl Ack {
 }
 
 /// A message that waits for its device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedMessage {
     /// Body and properties.
     pub message: Message,
@@ -63,8 +64,52 @@ pub struct QueuedMessage {
     /// How often it was given to the device.
     pub deliveries: u32,
     /// Until when it is on its way; not stored: no connection outlives the hub.
-    #[serde(skip)]
     pub locked: Option<VirtualTime>,
+}
+
+/// A queued message as stored. A message itself leaves empty properties out, which the format of
+/// records cannot read back.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    body: Bytes,
+    system: BTreeMap<String, String>,
+    properties: BTreeMap<String, String>,
+    enqueued: VirtualTime,
+    expires: VirtualTime,
+    ack: Ack,
+    deliveries: u32,
+}
+
+impl From<&QueuedMessage> for Stored {
+    fn from(queued: &QueuedMessage) -> Self {
+        let message = queued.message.clone();
+        Self {
+            body: message.body,
+            system: message.system,
+            properties: message.properties,
+            enqueued: queued.enqueued,
+            expires: queued.expires,
+            ack: queued.ack,
+            deliveries: queued.deliveries,
+        }
+    }
+}
+
+impl From<Stored> for QueuedMessage {
+    fn from(stored: Stored) -> Self {
+        Self {
+            message: Message {
+                body: stored.body,
+                system: stored.system,
+                properties: stored.properties,
+            },
+            enqueued: stored.enqueued,
+            expires: stored.expires,
+            ack: stored.ack,
+            deliveries: stored.deliveries,
+            locked: None,
+        }
+    }
 }
 
 /// The messages of a device, by their numbers.
@@ -165,7 +210,7 @@ impl Queues {
             Some((0, number)) => number.try_into().map_err(|_| damaged())?,
             _ => return Err(damaged()),
         };
-        let message = versioned::decode(VERSION, value)?;
+        let message = versioned::decode::<Stored>(VERSION, value)?.into();
         self.insert(
             IdentityId::from_key(id)?,
             u64::from_be_bytes(number),
@@ -176,7 +221,7 @@ impl Queues {
 }
 
 fn record(id: &IdentityId, number: u64, message: &QueuedMessage) -> Record {
-    let value = versioned::encode(VERSION, message);
+    let value = versioned::encode(VERSION, &Stored::from(message));
     Record::put(Table::HubDevices, key(id, number), value)
 }
 

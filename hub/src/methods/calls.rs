@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
-use twinbench_model::VirtualTime;
+use twinbench_model::{VirtualDuration, VirtualTime};
 
 use super::{
     InvocationId, MAX_METHOD, MethodAnswer, MethodCall, MethodError, MethodResult,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     ConnectionId, Hub,
     journal::{self, MethodFacts},
+    limits::Operation,
     mqtt::{PLAIN, Subscription},
     registry::IdentityId,
 };
@@ -41,7 +42,9 @@ impl Hub {
         if call.payload.to_string().len() > MAX_METHOD {
             return Err(MethodError::Argument("the payload has more than 128 KB"));
         }
-        if self.methods.len() >= MAX_WAITING {
+        let size = call.payload.to_string().len();
+        let admitted = self.admit_operation(Operation::Method, size, Some(id), now);
+        if admitted != Ok(VirtualDuration::ZERO) || self.methods.len() >= MAX_WAITING {
             return Err(MethodError::Throttled);
         }
         self.stats.methods += 1;
@@ -83,7 +86,7 @@ impl Hub {
         let _ = write!(topic, "/?$rid={:x}", number.0);
         let body = Bytes::from(call.payload.to_string());
         self.methods.sent(number, connection, deadline);
-        self.publish_to(connection, &topic, body, None, false);
+        self.publish_to(connection, &topic, body, None, now);
         true
     }
 

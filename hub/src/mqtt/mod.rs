@@ -13,7 +13,7 @@ mod twin;
 mod username;
 
 pub use bag::{BagError, PropertyBag};
-pub(crate) use codec::Decoder;
+pub(crate) use codec::{Decoder, encode};
 pub(crate) use filter::Subscriptions;
 pub use filter::{Granted, Subscription};
 pub(crate) use session::Session;

@@ -8,17 +8,19 @@ use mqtt_proto::{
     v3::{Connack, Connect, ConnectReturnCode, LastWill, Packet, Publish},
     v3::{Suback, Subscribe, SubscribeReturnCode, Unsubscribe},
 };
-use twinbench_model::{Message, VirtualTime};
+use twinbench_model::{Message, VirtualDuration, VirtualTime};
 
 use super::{
     Granted, MAX_MESSAGE, PropertyBag, Publication, Session, Subscription, Subscriptions, Username,
-    codec::{CodecError, Decoder, encode},
+    codec::{CodecError, Decoder},
     session::silence,
 };
 use crate::{
-    AuthError, CloseReason, ConnectionId, Hub, HubOutput, auth,
+    AuthError, CloseReason, ConnectionId, Hub, auth,
+    faults::{FaultKind, LateMessage},
     hub::message_size,
     journal::{self, ConnectionFacts},
+    limits::Operation,
     output::shown,
     registry::IdentityId,
 };
@@ -43,6 +45,9 @@ impl Hub {
     /// connection that the hub has closed are passed over.
     pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: VirtualTime) {
         for chunk in bytes.chunks(Decoder::CHUNK) {
+            if self.is_deaf(id) {
+                return;
+            }
             let Some(connection) = self.connections.get_mut(&id) else {
                 return;
             };
@@ -104,9 +109,9 @@ impl Hub {
             (_, false) => violation("the first packet is not CONNECT"),
             (Packet::Publish(publish), true) => self.published(id, publish, now),
             (Packet::Subscribe(subscribe), true) => self.subscribed(id, &subscribe, now),
-            (Packet::Unsubscribe(unsubscribe), true) => self.unsubscribed(id, &unsubscribe),
+            (Packet::Unsubscribe(unsubscribe), true) => self.unsubscribed(id, &unsubscribe, now),
             (Packet::Pingreq, true) => {
-                self.send(id, &Packet::Pingresp);
+                self.send(id, &Packet::Pingresp, now);
                 Ok(())
             }
             (Packet::Disconnect, true) => Err(CloseReason::ClientDisconnected),
@@ -125,12 +130,18 @@ impl Hub {
     }
 
     fn connect(&mut self, id: ConnectionId, connect: Connect, now: VirtualTime) {
+        if self.is_out_of_reach(id, &connect.client_id, now) {
+            return;
+        }
         let client_id = Arc::clone(&connect.client_id);
         let keep_alive = connect.keep_alive;
         let mut session = match self.admit(id, connect, now) {
             Ok(session) => session,
             Err(refusal) => return self.refused(id, &client_id, refusal, now),
         };
+        if let Err(refusal) = self.let_in(&session.id, now) {
+            return self.refused(id, &client_id, refusal, now);
+        }
         if let Some(&older) = self.online.get(&session.id) {
             self.close(older, CloseReason::ReplacedByNewConnection, now);
         }
@@ -174,10 +185,36 @@ impl Hub {
             self.set_model(&identity, model.as_deref());
         }
         let connack = Connack::new(session_present, ConnectReturnCode::Accepted);
-        self.send(id, &Packet::Connack(connack));
+        self.send(id, &Packet::Connack(connack), now);
         // Of a session that was kept, the subscriptions are back, and so is what they ask for.
         self.deliver(&identity, now);
         self.send_methods(&identity, now);
+    }
+
+    /// Whether a fault swallows a CONNECT.
+    fn is_out_of_reach(&mut self, id: ConnectionId, client_id: &str, now: VirtualTime) -> bool {
+        let device = client_id.split('/').next().unwrap_or_default();
+        if self.faults.acts(device, FaultKind::NetworkDrop) {
+            self.close(id, CloseReason::Fault("the network is gone"), now);
+            return true;
+        }
+        self.faults.acts(device, FaultKind::HalfOpen)
+    }
+
+    /// Refuses a CONNECT that faults or limits do not let in.
+    fn let_in(&mut self, id: &IdentityId, now: VirtualTime) -> Result<(), Refusal> {
+        use ConnectReturnCode as Code;
+        let device = id.device.as_str();
+        if self.faults.acts(device, FaultKind::ServerRestart) {
+            return Err(refuse(Code::ServerUnavailable, "the server restarts"));
+        }
+        if self.faults.acts(device, FaultKind::RejectAuthentication) {
+            let reason = "a fault has authentication refused";
+            return Err(refuse(Code::NotAuthorized, reason));
+        }
+        self.admit_operation(Operation::Connect, 0, Some(id), now)
+            .map(drop)
+            .map_err(|error| refuse(Code::ServerUnavailable, error.to_string()))
     }
 
     /// Checks a CONNECT and makes its session, subscriptions not yet restored.
@@ -265,7 +302,7 @@ impl Hub {
             reason: &refusal.reason,
         };
         self.events.push(journal::connection(now, source, &facts));
-        self.send(id, &Packet::Connack(Connack::new(false, refusal.code)));
+        self.send(id, &Packet::Connack(Connack::new(false, refusal.code)), now);
         let reason = CloseReason::Refused {
             code,
             reason: refusal.reason,
@@ -297,11 +334,16 @@ impl Hub {
         let (identity, scope) = (session.id.clone(), session.scope);
         match Publication::parse(&topic_name, &identity) {
             Ok(Publication::Telemetry { bag }) => {
-                let model_id = session.model_id.clone();
-                let message = telemetry(bag, payload, retain)?;
-                self.take(&identity, scope, model_id.as_deref(), message, now);
+                let late = LateMessage {
+                    id: identity,
+                    scope,
+                    model: session.model_id.clone(),
+                    message: telemetry(bag, payload, retain)?,
+                    acknowledge: acknowledge.map(|pid| (id, pid)),
+                };
+                return self.take_telemetry(late, now);
             }
-            Ok(Publication::GetTwin { request }) => self.twin_asked(&identity, request),
+            Ok(Publication::GetTwin { request }) => self.twin_asked(&identity, request, now),
             Ok(Publication::PatchReported { request, version }) => {
                 self.reported(&identity, (request, version), &payload, now);
             }
@@ -311,7 +353,40 @@ impl Hub {
             Err(_) => return Err(CloseReason::Topic(shown(&topic_name))),
         }
         if let Some(pid) = acknowledge {
-            self.send(id, &Packet::Puback(pid));
+            self.send(id, &Packet::Puback(pid), now);
+        }
+        Ok(())
+    }
+
+    /// Takes telemetry as often and as late as faults and limits want it.
+    fn take_telemetry(&mut self, late: LateMessage, now: VirtualTime) -> Result<(), CloseReason> {
+        let size = message_size(&late.message);
+        let delay = self
+            .admit_operation(Operation::DeviceToCloud, size, Some(&late.id), now)
+            .map_err(CloseReason::Limit)?;
+        if self.faults.is_empty() && delay == VirtualDuration::ZERO {
+            self.take_late(late, now);
+            return Ok(());
+        }
+        if self.copies(&late.id) == 2 {
+            let (id, model) = (&late.id, late.model.as_deref());
+            self.take(id, late.scope, model, late.message.clone(), now);
+        }
+        let late = match self.kept_until(&late.id, now) {
+            None => late,
+            Some(due) => match self.late.message(due, late) {
+                None => return Ok(()),
+                Some(late) => late,
+            },
+        };
+        let delay = self
+            .throttled_by(&late.id)
+            .unwrap_or(VirtualDuration::ZERO)
+            .max(delay);
+        let model = late.model.as_deref();
+        self.take(&late.id, late.scope, model, late.message, now);
+        if let Some((connection, pid)) = late.acknowledge {
+            self.send_after(connection, &Packet::Puback(pid), delay, now);
         }
         Ok(())
     }
@@ -363,7 +438,7 @@ impl Hub {
         let messages = asks(Subscription::DeviceBound);
         let methods = asks(Subscription::Methods);
         self.change_subscriptions(id, |subscriptions| subscriptions.extend(granted));
-        self.send(id, &Packet::Suback(Suback::new(subscribe.pid, codes)));
+        self.send(id, &Packet::Suback(Suback::new(subscribe.pid, codes)), now);
         if messages {
             self.deliver(&identity, now);
         }
@@ -377,6 +452,7 @@ impl Hub {
         &mut self,
         id: ConnectionId,
         unsubscribe: &Unsubscribe,
+        now: VirtualTime,
     ) -> Result<(), CloseReason> {
         if unsubscribe.topics.len() > MAX_FILTERS {
             return Err(CloseReason::ProtocolViolation("more than 50 filters"));
@@ -391,7 +467,7 @@ impl Hub {
             subscriptions.retain(|subscription, _| !gone.contains(subscription));
         });
         let pid: Pid = unsubscribe.pid;
-        self.send(id, &Packet::Unsuback(pid));
+        self.send(id, &Packet::Unsuback(pid), now);
         Ok(())
     }
 
@@ -408,13 +484,8 @@ impl Hub {
         }
     }
 
-    fn session(&self, id: ConnectionId) -> Option<&Session> {
+    pub(crate) fn session(&self, id: ConnectionId) -> Option<&Session> {
         self.connections.get(&id)?.session.as_deref()
-    }
-
-    pub(crate) fn send(&mut self, connection: ConnectionId, packet: &Packet) {
-        let bytes = encode(packet);
-        self.outputs.push(HubOutput::Send { connection, bytes });
     }
 }
 

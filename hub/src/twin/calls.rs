@@ -129,7 +129,7 @@ impl Hub {
         entry.twin = twin;
         if let Some(mut body) = notice {
             body.insert("$version".into(), version.into());
-            self.notify_desired(id, version, &Value::Object(body));
+            self.notify_desired(id, version, &Value::Object(body), now);
         }
         self.twin_was_written(id, write, None, replace, now);
         self.twin(id).ok_or_else(|| TwinError::NotFound(id.clone()))

@@ -25,6 +25,10 @@ pub(crate) fn id(text: &str) -> DeviceId {
     DeviceId::new(text).unwrap()
 }
 
+pub(crate) fn options() -> Options {
+    Options::new(epoch())
+}
+
 pub(crate) type Store = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
 /// What a store gives back, in the order of its keys.
@@ -207,6 +211,11 @@ pub(crate) fn pid(number: u16) -> Pid {
 pub(crate) fn qos1(topic: &str, number: u16, body: impl Into<Vec<u8>>) -> Publish {
     let topic = TopicName::try_from(topic).unwrap();
     Publish::new(QosPid::Level1(pid(number)), topic, body.into().into())
+}
+
+pub(crate) fn publish(topic: &str, body: impl Into<Vec<u8>>) -> Publish {
+    let topic = TopicName::try_from(topic).unwrap();
+    Publish::new(QosPid::Level0, topic, body.into().into())
 }
 
 pub(crate) fn subscribe(number: u16, filters: &[(&str, QoS)]) -> Subscribe {

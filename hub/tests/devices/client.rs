@@ -99,7 +99,7 @@ impl Client {
             if let Some(at) = self.said.iter().position(|said| said.get(name).is_some()) {
                 return self.said.remove(at)[name].take();
             }
-            let line = tokio::time::timeout(Duration::from_secs(60), self.lines.recv()).await;
+            let line = tokio::time::timeout(Duration::from_mins(1), self.lines.recv()).await;
             let Ok(Some(line)) = line else {
                 let ended = if line.is_ok() { "ended" } else { "is silent" };
                 let errors = self.errors.lock().unwrap();

@@ -28,11 +28,13 @@ impl Drop for Host {
     }
 }
 
+type Change = Box<dyn FnOnce(&mut Options) + Send>;
+
 /// What a test wants different.
 #[derive(Default)]
 pub(crate) struct Wishes {
     pub(crate) authorities: Vec<(String, String)>,
-    pub(crate) change: Option<Box<dyn FnOnce(&mut Options) + Send>>,
+    pub(crate) change: Option<Change>,
 }
 
 impl Host {

@@ -1,10 +1,6 @@
 //! Devices as they come: the cloud's own clients for Python and Node, rumqttc and mosquitto,
 //! through TLS and WebSocket, against a served hub.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "clients live on the wall clock; a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(all(feature = "https", feature = "rest"))]
 
 mod client;

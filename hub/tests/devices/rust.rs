@@ -46,19 +46,17 @@ async fn rumqttc_over_both_versions_of_tls() {
             "127.0.0.1/dev-1/?api-version=2021-04-12",
             password(&host, "dev-1"),
         );
-        options.set_keep_alive(Duration::from_secs(60));
+        options.set_keep_alive(Duration::from_mins(1));
         let (client, mut events) = AsyncClient::new(options, 10);
         let topic = "devices/dev-1/messages/events/";
         client
             .publish(topic, QoS::AtLeastOnce, false, "x")
             .await
             .unwrap();
-        loop {
-            match events.poll().await.unwrap() {
-                Event::Incoming(Incoming::PubAck(_)) => break,
-                _ => {}
-            }
-        }
+        while !matches!(
+            events.poll().await.unwrap(),
+            Event::Incoming(Incoming::PubAck(_))
+        ) {}
     }
     assert_eq!(host.messages().await.len(), 2);
 }

@@ -1,0 +1,14 @@
+//! Quotas and throttles of the cloud's tiers, emulated ("IoT Hub quotas and throttling").
+//!
+//! An operation above its rate is delayed as long as the delay stays short, as the cloud's traffic
+//! shaping does; beyond, it is refused. What counts towards the daily quota is refused once the
+//! quota is used up, until midnight UTC of the bench's clock. Off unless asked for.
+
+mod calls;
+mod meter;
+mod profile;
+
+pub use calls::LimitsUsed;
+pub(crate) use meter::Meter;
+pub use meter::Refusal;
+pub use profile::{Operation, Profile, Tier};
