@@ -119,6 +119,7 @@ fn open(file: BenchFile, path: &Path, folder: &Path, commit_every: u64) -> Resul
         resume: false,
         threads: 0,
         commit_every,
+        durability: twinbench_engine::store::Durability::Strict,
     };
     Ok(Session::open(file, &options)?)
 }

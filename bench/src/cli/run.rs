@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use twinbench_engine::store::Durability;
 use twinbench_model::VirtualDuration;
 
 use super::{Failure, Format, progress::Progress};
@@ -58,6 +59,9 @@ pub(crate) struct Args {
     /// Go on from the durable state in `--data`.
     #[arg(long, requires = "data")]
     resume: bool,
+    /// What a commit waits for: the disk, or only the system, which is for runs to throw away.
+    #[arg(long, value_enum, default_value_t = Waits::Strict)]
+    durability: Waits,
     /// Use this seed instead of the bench file's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -67,6 +71,24 @@ pub(crate) struct Args {
     /// The folder of the built page (`cargo xtask ui` makes it).
     #[arg(long, value_name = "FOLDER", default_value = "ui/dist")]
     page: PathBuf,
+}
+
+/// What a commit waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Waits {
+    /// The disk: what was acknowledged survives a power cut.
+    Strict,
+    /// The system: a power cut may take the last moments.
+    Relaxed,
+}
+
+impl From<Waits> for Durability {
+    fn from(waits: Waits) -> Self {
+        match waits {
+            Waits::Strict => Self::Strict,
+            Waits::Relaxed => Self::Relaxed,
+        }
+    }
 }
 
 impl Args {
@@ -118,6 +140,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         } else {
             session::COMMIT_EVERY
         },
+        durability: args.durability.into(),
     };
     let api = args.port.unwrap_or(file.api.port);
     let listen = (args.serve || file.hub.listen).then_some(args.mqtt_port.unwrap_or(file.hub.port));
@@ -146,6 +169,12 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     } else {
         None
     };
+    if args.durability == Waits::Relaxed {
+        eprintln!(
+            "durability is relaxed: a power cut may take the last moments of {}",
+            data.display()
+        );
+    }
     let mut progress = Progress::new(format, end);
     stop_on_signal(&stop)?;
     if let (Some(_), Some(server)) = (end, &mut server) {

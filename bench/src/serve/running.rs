@@ -56,6 +56,7 @@ pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartErro
         resume: false,
         threads: 0,
         commit_every: 1,
+        durability: twinbench_engine::store::Durability::Strict,
     };
     let mut session = Session::open(file, &options)?;
     let doors = Doors {

@@ -19,7 +19,10 @@ mod step;
 
 use std::path::PathBuf;
 
-use twinbench_engine::{Engine, store::Store};
+use twinbench_engine::{
+    Engine,
+    store::{Durability, Store},
+};
 use twinbench_hub::Hub;
 use twinbench_model::{DeviceId, Epoch, Message, VirtualTime, api::BenchStatus};
 use twinbench_serverless::Application;
@@ -61,6 +64,8 @@ pub struct Options {
     pub threads: usize,
     /// Messages that may wait for one common commit while nothing has to leave.
     pub commit_every: u64,
+    /// What a commit waits for.
+    pub durability: Durability,
 }
 
 /// A bench that is being run.

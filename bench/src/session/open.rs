@@ -27,7 +27,8 @@ impl Session {
     /// When a folder cannot be used, holds another bench, or a machine cannot be made.
     pub fn open(file: BenchFile, options: &Options) -> Result<Self, Error> {
         make_folder(&options.data)?;
-        let store = FjallStore::open(&options.data).map_err(Error::store)?;
+        let store =
+            FjallStore::open_with(&options.data, options.durability).map_err(Error::store)?;
         Self::open_with(file, options, Box::new(store), ClientFaults::default())
     }
 

@@ -24,6 +24,7 @@ pub(crate) fn open(bench: &Path, folder: &Path, threads: usize, resume: bool) ->
         resume,
         threads,
         commit_every: 64,
+        durability: twinbench_engine::store::Durability::Strict,
     };
     Session::open(BenchFile::load(bench).unwrap(), &options).unwrap()
 }

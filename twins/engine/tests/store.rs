@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use twinbench_engine::store::{Error, FjallStore, MemoryStore, Store};
+use twinbench_engine::store::{Durability, Error, FjallStore, MemoryStore, Store};
 use twinbench_model::{Record, Table};
 
 /// A place where a store of one kind is opened again and again.
@@ -257,5 +257,22 @@ fn a_folder_whose_making_was_cut_short_is_made_again() {
         &mut FjallStore::open(folder.path()).unwrap(),
         Table::Engine,
         &[("a", "1")],
+    );
+}
+
+#[test]
+fn relaxed_commits_are_there_when_the_folder_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = Record::put(Table::Engine, b"k".to_vec(), b"v".to_vec());
+    {
+        let mut store = FjallStore::open_with(folder.path(), Durability::Relaxed).unwrap();
+        assert_eq!(store.durability(), Durability::Relaxed);
+        store.commit(&[row]).unwrap();
+    }
+    let mut store = FjallStore::open(folder.path()).unwrap();
+    assert_eq!(store.durability(), Durability::Strict);
+    assert_eq!(
+        store.load(Table::Engine).unwrap(),
+        [(b"k".to_vec(), b"v".to_vec())]
     );
 }

@@ -23,9 +23,30 @@ const FORMAT: &[u8] = b"format";
 /// State is read once, when a run begins: a small block cache does.
 const CACHE_BYTES: u64 = 8 << 20;
 
+/// What a commit waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The disk: what was committed survives the end of the process and a power cut.
+    #[default]
+    Strict,
+    /// The system: what was committed survives the end of the process, and of a power cut all but
+    /// the last moments. For runs that are thrown away.
+    Relaxed,
+}
+
+impl Durability {
+    const fn mode(self) -> PersistMode {
+        match self {
+            Self::Strict => PersistMode::SyncData,
+            Self::Relaxed => PersistMode::Buffer,
+        }
+    }
+}
+
 /// Tables in a folder.
 pub struct FjallStore {
     folder: PathBuf,
+    durability: Durability,
     // Order matters: fields are dropped in order, and the lock is to be released last.
     tables: Vec<Keyspace>,
     database: Database,
@@ -48,6 +69,14 @@ impl FjallStore {
     /// # Errors
     /// When the folder is in use, cannot be written, is damaged or of another version.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(folder, Durability::Strict)
+    }
+
+    /// The same, with commits that wait for less.
+    ///
+    /// # Errors
+    /// As [`FjallStore::open`].
+    pub fn open_with(folder: impl AsRef<Path>, durability: Durability) -> Result<Self, Error> {
         let folder = folder.as_ref().to_owned();
         let on_io = |cause| io_error(&folder, cause);
         fs::create_dir_all(&folder).map_err(on_io)?;
@@ -98,11 +127,17 @@ impl FjallStore {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             folder,
+            durability,
             tables,
             database,
             _lock: lock,
             failed: false,
         })
+    }
+
+    /// What its commits wait for.
+    pub const fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// The folder.
@@ -138,7 +173,7 @@ impl Store for FjallStore {
         let mut batch = self
             .database
             .batch()
-            .durability(Some(PersistMode::SyncData));
+            .durability(Some(self.durability.mode()));
         for Record { table, key, value } in records {
             let table = self.table(*table);
             match value {

@@ -10,7 +10,7 @@ use twinbench_model::{Record, Table};
 
 pub use self::{
     error::Error,
-    fjall::{FORMAT_VERSION, FjallStore},
+    fjall::{Durability, FORMAT_VERSION, FjallStore},
     memory::MemoryStore,
 };
 
@@ -27,7 +27,8 @@ pub trait Store {
 
     /// Makes records durable, all of them or none. Of several records with one key the last counts.
     ///
-    /// When it returns, the records survive the end of the process and of the machine.
+    /// When it returns, the records survive the end of the process and of the machine; with
+    /// [`Durability::Relaxed`] that of the process only.
     ///
     /// # Errors
     /// When a key is empty or longer than 65,535 bytes: nothing was stored. When they cannot be
