@@ -299,6 +299,7 @@ impl Engine {
             partition.remove_instance(&id);
             removed += 1;
         }
+        self.exchange();
         removed
     }
 
@@ -319,6 +320,7 @@ impl Engine {
 impl Partition {
     fn remove_instance(&mut self, id: &Arc<str>) {
         if let Some(instance) = self.instances.remove(id) {
+            self.release_locks_of(&instance);
             self.forget(Address::Instance(Arc::clone(id)), instance.head.chunks);
         }
     }

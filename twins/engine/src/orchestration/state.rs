@@ -9,7 +9,7 @@ use twinbench_model::{EntityId, VirtualTime};
 
 use crate::{
     Failure, Json,
-    guid::new_guid,
+    guid::{before_rewinds, new_guid},
     history::{ExecutionStarted, Parent, Tags},
     work::Action,
 };
@@ -93,7 +93,7 @@ impl Shared {
 impl State {
     pub(super) fn begin(&mut self, started: &ExecutionStarted) {
         self.origin = Origin::of(started);
-        self.execution = Arc::clone(&started.execution);
+        self.execution = before_rewinds(&started.execution).into();
     }
 
     pub(super) fn ask(&mut self, action: Action) -> i32 {

@@ -13,7 +13,7 @@ use crate::{
     orchestration::FIRE_AND_FORGET,
     work::{Action, ActivityWork, OrchestratorResult, Token, WorkKind},
 };
-use twinbench_model::VirtualTime;
+use twinbench_model::{EntityId, VirtualTime};
 
 /// How an execution ends.
 enum End {
@@ -494,36 +494,30 @@ impl Partition {
         let Some(instance) = self.instances.get(id) else {
             return;
         };
-        let mut held = std::collections::BTreeSet::new();
-        for event in instance.history.iter() {
-            match &event.kind {
-                EventKind::EntityLockRequested {
-                    section, lock_set, ..
-                } => held.extend(
-                    lock_set
-                        .iter()
-                        .map(|entity| (Arc::clone(section), entity.clone())),
-                ),
-                EventKind::EntityUnlockSent {
-                    section, target, ..
-                } => {
-                    held.remove(&(Arc::clone(section), target.clone()));
-                }
-                _ => {}
-            }
-        }
-        for (section, target) in held {
-            let body = Body::Unlock {
-                section: Arc::clone(&section),
-                owner: Arc::clone(id),
-            };
-            self.post(self.now, Address::Entity(target.clone()), body);
+        for (section, target) in locks(instance) {
+            self.unlock(id, &section, &target);
             let kind = EventKind::EntityUnlockSent {
                 section,
                 parent: Arc::clone(id),
                 target,
             };
             self.record(id, -1, kind);
+        }
+    }
+
+    fn unlock(&mut self, owner: &Arc<str>, section: &Arc<str>, target: &EntityId) {
+        let body = Body::Unlock {
+            section: Arc::clone(section),
+            owner: Arc::clone(owner),
+        };
+        self.post(self.now, Address::Entity(target.clone()), body);
+    }
+
+    /// Gives back what an orchestration has locked of which nothing is kept any more: somebody
+    /// else may come to have its id.
+    pub(crate) fn release_locks_of(&mut self, gone: &Instance) {
+        for (section, target) in locks(gone) {
+            self.unlock(&gone.id, &section, &target);
         }
     }
 
@@ -779,6 +773,29 @@ impl Partition {
     }
 }
 
+/// What an orchestration has asked to lock and not unlocked, with its critical section.
+fn locks(instance: &Instance) -> std::collections::BTreeSet<(Arc<str>, EntityId)> {
+    let mut held = std::collections::BTreeSet::new();
+    for event in instance.history.iter() {
+        match &event.kind {
+            EventKind::EntityLockRequested {
+                section, lock_set, ..
+            } => held.extend(
+                lock_set
+                    .iter()
+                    .map(|entity| (Arc::clone(section), entity.clone())),
+            ),
+            EventKind::EntityUnlockSent {
+                section, target, ..
+            } => {
+                held.remove(&(Arc::clone(section), target.clone()));
+            }
+            _ => {}
+        }
+    }
+    held
+}
+
 /// Rows that ask for something whose answer is not in the history.
 pub(crate) fn open_rows(instance: &Instance) -> impl Iterator<Item = &HistoryEvent> {
     let answered: std::collections::BTreeSet<i32> = instance
@@ -826,9 +843,8 @@ fn without_failures(history: &[HistoryEvent], rewound: &ExecutionRewound) -> Vec
         .map(|mut event| {
             if let EventKind::ExecutionStarted(started) = &mut event.kind {
                 // A new execution: answers to the old one come too late.
-                let next = execution.get_or_insert_with(|| {
-                    crate::guid::new_guid(&started.execution, history.len() as u64)
-                });
+                let next =
+                    execution.get_or_insert_with(|| crate::guid::rewound(&started.execution));
                 started.execution = Arc::clone(next);
                 if let (Some(parent), Some(execution)) =
                     (&mut started.parent, &rewound.parent_execution)

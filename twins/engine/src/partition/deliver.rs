@@ -93,8 +93,11 @@ impl Partition {
         }
         let id = &started.instance;
         let new = Instance::new(Arc::clone(id), Head::of(started, self.now));
-        self.instances.insert(Arc::clone(id), new);
+        let old = self.instances.insert(Arc::clone(id), new);
         self.change_instance(id);
+        if let Some(old) = old {
+            self.release_locks_of(&old);
+        }
         true
     }
 

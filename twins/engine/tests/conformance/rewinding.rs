@@ -40,7 +40,14 @@ fn hospital() -> (Patient, Functions) {
             let n: i64 = cx.activity("Before", &n).await?;
             cx.timer(secs(1)).await?;
             cx.signal(&ledger("a"), "write", json!(n))?;
+            // Ids that were made before the failure are known after the rewind.
+            let section = cx.lock([ledger("l")]).await?;
+            cx.call_entity::<()>(&ledger("l"), "write", json!(n))
+                .await?;
+            drop(section);
             let n: i64 = cx.activity("Sick", &n).await?;
+            cx.call_entity::<()>(&ledger("l"), "write", json!(n))
+                .await?;
             cx.activity::<i64>("Before", &n).await
         })
         .orchestration("Parent", |cx: OrchestrationContext, n: i64| async move {
