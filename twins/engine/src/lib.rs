@@ -36,6 +36,7 @@ pub mod orchestration;
 mod partition;
 mod queries;
 mod records;
+pub mod sim;
 mod slot;
 pub mod store;
 mod timers;
