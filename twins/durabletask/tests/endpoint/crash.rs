@@ -38,7 +38,7 @@ async fn load(client: Client, seen: Arc<Acknowledged>) {
             let started = client.start("counts", &id, number).await;
             started.map(|()| seen.started.lock().unwrap().push(number))
         } else {
-            let key = number % 50;
+            let key = number % 1_000;
             let signalled = client.signal(&key.to_string(), number).await;
             signalled.map(|()| seen.signalled.lock().unwrap().push((key, number)))
         };
@@ -90,7 +90,7 @@ async fn kill_9_under_load() {
         let output = client.output(&format!("o-{number}")).await.unwrap();
         assert_eq!(output.unwrap(), ((number + 100) * 2).to_string());
     }
-    for key in 0..50 {
+    for key in 0..1_000 {
         let numbers = settled(&client, &key.to_string()).await;
         let expected = signalled.iter().filter(|(of, _)| *of == key);
         for (_, number) in expected {

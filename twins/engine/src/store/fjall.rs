@@ -203,7 +203,9 @@ fn remove_unfinished(folder: &Path) -> io::Result<()> {
 fn io_error(folder: &Path, cause: io::Error) -> Error {
     let folder = folder.to_owned();
     match cause.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Full { folder },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            Error::Full { folder }
+        }
         _ => Error::Folder { folder, cause },
     }
 }
