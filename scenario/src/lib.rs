@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`file`] | scenario files: read and checked, every mistake with its place |
+//! | [`mod@file`] | scenario files: read and checked, every mistake with its place |
 //! | [`plan`] | a scenario made ready to run |
 //! | [`matcher`] | conditions on values |
 //! | [`runner`] | the state machine that runs a plan: virtual time and events in, verdicts out |
