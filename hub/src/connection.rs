@@ -7,6 +7,7 @@ use twinbench_model::{VirtualDuration, VirtualTime};
 use crate::{
     CloseReason,
     certificate::ClientCertificate,
+    dps::DpsSession,
     mqtt::{Decoder, Session},
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct Connection {
     /// When the hub looks at it again: not later than [`Connection::deadline`]. Not moved with
     /// every packet, so that a packet costs no change of the timers.
     pub(crate) timer: VirtualTime,
+    /// That of a device that registers rather than one that is registered.
+    pub(crate) dps: Option<Box<DpsSession>>,
     /// `None` until CONNECT is admitted.
     pub(crate) session: Option<Box<Session>>,
 }
@@ -40,25 +43,26 @@ impl Connection {
             heard: now,
             said: now,
             timer: now.saturating_add(CONNECT_TIMEOUT),
+            dps: None,
             session: None,
         }
     }
 
     /// When it will be closed if nothing is heard, and why.
     pub(crate) fn deadline(&self) -> (VirtualTime, CloseReason) {
-        match &self.session {
-            None => (
-                self.opened.saturating_add(CONNECT_TIMEOUT),
-                CloseReason::ConnectTimeout,
-            ),
-            Some(session) => {
-                let silent = self.heard.saturating_add(session.silence);
-                if session.until <= silent {
-                    (session.until, CloseReason::TokenExpired)
-                } else {
-                    (silent, CloseReason::KeepAliveTimeout)
-                }
+        let (until, silence) = match (&self.session, &self.dps) {
+            (Some(session), _) => (session.until, session.silence),
+            (None, Some(session)) => (session.until, session.silence),
+            (None, None) => {
+                let deadline = self.opened.saturating_add(CONNECT_TIMEOUT);
+                return (deadline, CloseReason::ConnectTimeout);
             }
+        };
+        let silent = self.heard.saturating_add(silence);
+        if until <= silent {
+            (until, CloseReason::TokenExpired)
+        } else {
+            (silent, CloseReason::KeepAliveTimeout)
         }
     }
 }

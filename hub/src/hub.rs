@@ -10,6 +10,7 @@ use crate::{
     c2d::{FEEDBACK_PREFIX, FeedbackQueue, QUEUE_PREFIX, Queues},
     certificate::ClientCertificate,
     connection::Connection,
+    dps::{ENROLLMENT_PREFIX, Enrollments},
     faults::{Faults, Late},
     journal::{self, ConnectionFacts},
     limits::Meter,
@@ -46,6 +47,7 @@ pub struct Hub {
     pub(crate) events: Vec<Event>,
     pub(crate) stats: Stats,
     pub(crate) service: ServiceState,
+    pub(crate) enrollments: Enrollments,
     pub(crate) meter: Meter,
     pub(crate) faults: Faults,
     pub(crate) late: Late,
@@ -130,6 +132,7 @@ impl Hub {
             events: Vec::new(),
             stats: Stats::default(),
             service: ServiceState::default(),
+            enrollments: Enrollments::default(),
             meter: Meter::default(),
             faults: Faults::default(),
             late: Late::default(),
@@ -182,6 +185,7 @@ impl Hub {
             SESSION_PREFIX => self.sessions.restore(key, value),
             QUEUE_PREFIX => self.queues.restore(key, value),
             FEEDBACK_PREFIX => self.feedback.restore(key, value),
+            ENROLLMENT_PREFIX => self.enrollments.restore(key, value),
             TWIN_PREFIX | ACTIVITY_PREFIX => {
                 let id = IdentityId::from_key(key)?;
                 let entry = self.registry.entry_mut(&id);

@@ -14,6 +14,7 @@
 //! | [`twin`] | tags, desired and reported properties |
 //! | [`c2d`] | messages to devices, their queues and feedback |
 //! | [`methods`] | direct methods |
+//! | [`dps`] | provisioning: devices register and learn their hub |
 //! | [`limits`] | the quotas and throttles of the cloud's tiers |
 //! | [`faults`] | faults between devices and hub |
 //! | [`sas`] | shared access signatures: made, parsed, checked |
@@ -37,6 +38,7 @@ pub mod bridge;
 pub mod c2d;
 mod certificate;
 mod connection;
+pub mod dps;
 pub mod faults;
 #[cfg(feature = "net")]
 pub mod handle;

@@ -33,6 +33,10 @@ pub struct Options {
     pub memory_bytes: usize,
     /// Shared access policies: keys of the hub itself. Default none.
     pub policies: Vec<Policy>,
+    /// The id scope under which devices register; `None` takes any. Default `None`.
+    pub id_scope: Option<String>,
+    /// The name by which devices that have registered are to call the hub. Default `localhost`.
+    pub assigned_hub: String,
     /// Quotas and throttles. Default none.
     pub profile: Profile,
     /// Message routes. Default none, with the fallback on.
@@ -98,6 +102,8 @@ impl Options {
             memory_limit: 65_536,
             memory_bytes: 64 << 20,
             policies: Vec::new(),
+            id_scope: None,
+            assigned_hub: "localhost".to_owned(),
             profile: Profile::default(),
             routes: Routes::default(),
         }
@@ -117,6 +123,10 @@ impl Options {
             });
         }
         Ok(())
+    }
+
+    pub(crate) fn is_id_scope(&self, scope: &str) -> bool {
+        self.id_scope.as_deref().is_none_or(|own| own == scope)
     }
 
     /// Whether a client may call the hub by this name; a port behind it is passed over.

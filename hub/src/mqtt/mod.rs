@@ -16,8 +16,8 @@ pub use bag::{BagError, PropertyBag};
 pub(crate) use codec::{Decoder, encode};
 pub(crate) use filter::Subscriptions;
 pub use filter::{Granted, Subscription};
-pub(crate) use session::Session;
-pub(crate) use topic::{PLAIN, c2d_topic};
+pub(crate) use session::{Session, silence};
+pub(crate) use topic::{PLAIN, c2d_topic, field};
 pub use topic::{Publication, TopicError};
 pub use username::{Username, UsernameError};
 

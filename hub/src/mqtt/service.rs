@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     AuthError, CloseReason, ConnectionId, Hub, auth,
+    dps::is_registration,
     faults::{FaultKind, LateMessage},
     hub::message_size,
     journal::{self, ConnectionFacts},
@@ -99,9 +100,17 @@ impl Hub {
     ) -> Result<(), CloseReason> {
         let violation = |what| Err(CloseReason::ProtocolViolation(what));
         let connection = self.connections.get(&id);
+        if connection.is_some_and(|connection| connection.dps.is_some()) {
+            return self.dps_packet(id, packet, now);
+        }
         let admitted = connection.is_some_and(|connection| connection.session.is_some());
         match (packet, admitted) {
             (Packet::Connect(connect), false) => {
+                let username = connect.username.as_deref();
+                if username.is_some_and(is_registration) {
+                    self.connect_dps(id, &connect, now);
+                    return Ok(());
+                }
                 self.connect(id, connect, now);
                 Ok(())
             }

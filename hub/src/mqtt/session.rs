@@ -52,7 +52,7 @@ impl Session {
 }
 
 /// One and a half times the keep-alive time, at most 1,767 s, which also stands for "none".
-pub(super) fn silence(keep_alive: u16) -> VirtualDuration {
+pub(crate) fn silence(keep_alive: u16) -> VirtualDuration {
     match keep_alive {
         0 => MAX_SILENCE,
         seconds => VirtualDuration::from_millis(u64::from(seconds) * 1_500).min(MAX_SILENCE),

@@ -6,5 +6,6 @@
 mod client;
 mod host;
 mod node;
+mod provisioning;
 mod python;
 mod rust;

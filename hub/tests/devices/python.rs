@@ -228,7 +228,7 @@ async fn python_module() {
 }
 
 /// A certificate of a device and its key, in PEM, signed by an authority or by itself.
-fn certificate(
+pub(crate) fn certificate(
     name: &str,
     by: Option<&rcgen::CertifiedIssuer<'_, rcgen::KeyPair>>,
 ) -> (String, String) {

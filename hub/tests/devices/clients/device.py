@@ -3,13 +3,19 @@
 import asyncio
 import json
 import sys
+import threading
 
 from azure.iot.device import Message, MethodResponse, X509
 from azure.iot.device.aio import IoTHubDeviceClient, IoTHubModuleClient
 
 
+saying = threading.Lock()
+
+
 def say(**what):
-    print(json.dumps(what), flush=True)
+    # Handlers run in threads of their own; their lines are not to mix.
+    with saying:
+        print(json.dumps(what), flush=True)
 
 
 def make(order):
