@@ -22,8 +22,7 @@ enum Name {
     /// The durable engine: operations and orchestrations a second, latency, memory, restart; beside
     /// another durable engine.
     Engine,
-    /// The hub: messages a second with authentication and a durable log, latency, idle
-    /// connections; beside mosquitto.
+    /// The hub: messages a second, by its API and over MQTT in memory.
     Hub,
     /// The emulated board: instructions a second and memory; beside QEMU.
     Emulator,
@@ -35,7 +34,7 @@ impl Name {
         match self {
             Self::Journey => ("twinbench", "journey-figures"),
             Self::Engine => ("twinbench-engine", "engine-figures"),
-            Self::Hub => ("twinbench-hub", "hub-figures"),
+            Self::Hub => ("twinbench-hub", "publish_rate"),
             Self::Emulator => ("twinbench-emulator", "emulator-figures"),
         }
     }
@@ -126,4 +125,29 @@ fn run_example(package: &str, example: &str, arguments: &[String]) -> Result<()>
         cargo.env("TWINBENCH_PYTHON", python);
     }
     shell::run(cargo.args(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_there() {
+        let examples = [
+            "bench/examples",
+            "emulator/examples",
+            "hub/examples",
+            "twins/engine/examples",
+        ];
+        let measured = Name::value_variants().iter().map(|name| name.program().1);
+        for example in measured.chain(["sim", "fuzz-isa"]) {
+            let file = format!("{example}.rs");
+            let there = examples
+                .iter()
+                .any(|folder| place::root().join(folder).join(&file).exists());
+            assert!(there, "{file}");
+        }
+    }
 }
