@@ -224,7 +224,7 @@ impl Engine {
                         .as_slice()
                         .try_into()
                         .map_err(|_| fail("it has not 8 bytes"))?;
-                    self.generation = u64::from_be_bytes(generation);
+                    self.generation = counter(generation).map_err(fail)?;
                     self.drained_generation = self.generation;
                 }
                 SERIAL => {
@@ -236,7 +236,7 @@ impl Engine {
                         .first()
                         .and_then(|index| self.partitions.get_mut(usize::from(*index)))
                         .ok_or_else(|| fail("there is no such partition"))?;
-                    partition.serial = u64::from_be_bytes(serial);
+                    partition.serial = counter(serial).map_err(fail)?;
                 }
                 ENTITY => entities.push((key, bytes)),
                 ORCHESTRATION => {
@@ -294,6 +294,15 @@ impl Engine {
         self.resume(messages.collect());
         Ok(())
     }
+}
+
+/// A counter that has far to go still, as every counter that was counted up to.
+fn counter(bytes: [u8; 8]) -> Result<u64, &'static str> {
+    let counter = u64::from_be_bytes(bytes);
+    if counter >= 1 << 60 {
+        return Err("it is too large for a counter");
+    }
+    Ok(counter)
 }
 
 /// An entity from its row, and its partition.

@@ -68,7 +68,7 @@ impl Partition {
             });
         }
         self.change_entity(id);
-        let next = position + 1;
+        let next = position.saturating_add(1);
         if let Some(entity) = lock_set.get(next as usize) {
             let to = Address::Entity(entity.clone());
             let body = Body::Lock {
