@@ -22,6 +22,7 @@ use crate::{
     service::{CONFIGURATION_PREFIX, JOB_PREFIX, PART_PREFIX, ServiceState},
     session_store::{SESSION_PREFIX, SessionStore},
     twin::{TWIN_PREFIX, Twin},
+    uploads::Uploads,
 };
 
 /// The application property that marks a will (IoT Hub MQTT guide, "Using the will").
@@ -48,6 +49,7 @@ pub struct Hub {
     pub(crate) stats: Stats,
     pub(crate) service: ServiceState,
     pub(crate) enrollments: Enrollments,
+    pub(crate) uploads: Uploads,
     pub(crate) meter: Meter,
     pub(crate) faults: Faults,
     pub(crate) late: Late,
@@ -133,6 +135,7 @@ impl Hub {
             stats: Stats::default(),
             service: ServiceState::default(),
             enrollments: Enrollments::default(),
+            uploads: Uploads::default(),
             meter: Meter::default(),
             faults: Faults::default(),
             late: Late::default(),

@@ -15,6 +15,7 @@
 //! | [`c2d`] | messages to devices, their queues and feedback |
 //! | [`methods`] | direct methods |
 //! | [`dps`] | provisioning: devices register and learn their hub |
+//! | [`uploads`] | files of devices |
 //! | [`limits`] | the quotas and throttles of the cloud's tiers |
 //! | [`faults`] | faults between devices and hub |
 //! | [`sas`] | shared access signatures: made, parsed, checked |
@@ -62,6 +63,7 @@ pub mod service;
 mod session_store;
 mod stats;
 pub mod twin;
+pub mod uploads;
 mod versioned;
 
 pub use auth::AuthError;

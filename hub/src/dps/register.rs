@@ -78,7 +78,7 @@ impl Hub {
         let enrollment = self.enrollments.all.get(&session.enrollment)?.clone();
         let id = enrollment.device_id.as_deref().unwrap_or(registration);
         let id = IdentityId::from(DeviceId::new(id).ok()?);
-        let authentication = authentication(&enrollment, session)?;
+        let authentication = authentication(&enrollment, session);
         let mut settings = IdentitySettings::new(authentication);
         settings.iot_edge = enrollment.iot_edge;
         let there = self.identity(&id).map(|known| known.settings.clone());
@@ -119,9 +119,9 @@ impl Hub {
 }
 
 /// How the device proves itself to its hub: as it has to the provisioning.
-fn authentication(enrollment: &Enrollment, session: &DpsSession) -> Option<Authentication> {
+fn authentication(enrollment: &Enrollment, session: &DpsSession) -> Authentication {
     let registration = session.registration.as_str();
-    Some(match &enrollment.attestation {
+    match &enrollment.attestation {
         Attestation::SymmetricKey { primary, secondary } => {
             let own = |key| match enrollment.kind {
                 EnrollmentKind::Individual => crate::SymmetricKey::clone(key),
@@ -138,7 +138,7 @@ fn authentication(enrollment: &Enrollment, session: &DpsSession) -> Option<Authe
         },
         // The common name is the registration id, which is the device's id in a group.
         Attestation::Authority(_) => Authentication::Authority,
-    })
+    }
 }
 
 fn lets_in(enrollment: &Enrollment, registration: &str, proof: &Proof<'_>) -> bool {

@@ -28,6 +28,8 @@ mod tls;
 #[cfg(feature = "tls")]
 mod trust;
 #[cfg(feature = "https")]
+mod uploads;
+#[cfg(feature = "https")]
 mod websocket;
 
 #[cfg(feature = "tls")]
@@ -39,3 +41,5 @@ pub use peer::{CertificateTextError, client_certificate};
 pub use tls::{Tls, TlsOptions};
 #[cfg(feature = "tls")]
 pub use trust::how_to_trust;
+#[cfg(feature = "https")]
+pub use uploads::uploads;

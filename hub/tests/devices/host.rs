@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use twinbench_hub::{
     Hub, Options, SymmetricKey, derive_key,
     handle::{HubHandle, hub_handle},
-    net::{Certificates, Net, NetEvent, NetOptions, Tls, TlsOptions},
+    net::{Certificates, Net, NetEvent, NetOptions, Tls, TlsOptions, uploads},
     registry::{Authentication, IdentityId, IdentitySettings},
     service,
 };
@@ -62,7 +62,8 @@ impl Host {
         let (net, mut events) = Net::closed(NetOptions::new(0));
         let at = |port| format!("{address}:{port}").parse().unwrap();
         let mqtt = net.listen_tls(at(mqtt), tls.clone()).await?;
-        let router = service::router(hub.clone());
+        let files = folder.path().join("files");
+        let router = uploads(hub.clone(), files, service::router(hub.clone()));
         net.listen_https(at(https), tls, router).await?;
         let net = Arc::new(net);
         let sockets = Arc::clone(&net);

@@ -372,3 +372,40 @@ async fn python_device_with_the_clouds_connection_string() {
     client.tell(&json!({"do": "send", "body": "1"}));
     client.says("sent").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn python_device_uploads_a_file() {
+    let test = "python_device_uploads_a_file";
+    let Some(python) = needed(test, "TWINBENCH_PYTHON") else {
+        return;
+    };
+    let Some(host) = Host::on_fixed_ports(test, "127.0.0.27", Wishes::default()).await else {
+        return;
+    };
+    let connection = host.add("dev-1").await;
+    let mut client = start(&python);
+    client.tell(&json!({"ca": host.ca(), "connection": connection}));
+    client.says("connected").await;
+    client.tell(&json!({"do": "upload", "ca": host.ca(), "blob": "logs/a 1.txt", "body": "hällo"}));
+    let storage = client.says("storage").await;
+    assert_eq!(storage["blobName"], "dev-1/logs/a 1.txt");
+    assert_eq!(client.says("stored").await, 201);
+    client.says("notified").await;
+    let stored = std::fs::read(host.folder.path().join("files/dev-1/logs/a 1.txt"));
+    assert_eq!(stored.unwrap(), "hällo".as_bytes());
+    let notice = host
+        .with(|hub, _| hub.take_file_notification().unwrap())
+        .await;
+    assert_eq!(
+        (notice.blob_name.as_str(), notice.size),
+        ("dev-1/logs/a 1.txt", 6)
+    );
+    // Finished, the address is of no use any more.
+    for name in ["../x", "a//b", "a/./b", "", "a\\b", "c:d"] {
+        let device = IdentityId::parse("dev-1").unwrap().device;
+        let refused = host
+            .with(move |hub, now| hub.begin_upload(&device, name, b"", now))
+            .await;
+        assert!(refused.is_err(), "{name:?}");
+    }
+}

@@ -120,12 +120,14 @@ async def main():
 async def upload(client, order):
     import http.client
     import ssl
+    import urllib.parse
 
     info = await client.get_storage_info_for_blob(order["blob"])
     say(storage=info)
     trust = ssl.create_default_context(cafile=order["ca"])
     storage = http.client.HTTPSConnection(info["hostName"], context=trust)
-    path = f"/{info['containerName']}/{info['blobName']}{info['sasToken']}"
+    blob = urllib.parse.quote(info["blobName"])
+    path = f"/{info['containerName']}/{blob}{info['sasToken']}"
     storage.request("PUT", path, order["body"].encode(), {"x-ms-blob-type": "BlockBlob"})
     answer = storage.getresponse()
     answer.read()

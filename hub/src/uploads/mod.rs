@@ -1,0 +1,12 @@
+//! File upload: a device asks for an address, puts a blob there, and says how it went ("Upload
+//! files with IoT Hub").
+//!
+//! The hub decides and keeps who may put what where; the bytes go past it to a folder, by a small
+//! blob endpoint at the edge (`net::uploads`, feature `https`).
+
+mod calls;
+mod notice;
+
+pub(crate) use calls::Uploads;
+pub use calls::{UploadAddress, UploadError, UploadResult};
+pub use notice::FileNotification;
