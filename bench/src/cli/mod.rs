@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod explore;
 mod failure;
+mod hub;
 mod key;
 mod logging;
 mod progress;
@@ -90,6 +91,8 @@ enum Verb {
     Worker(worker::Args),
     /// Show the key that guards the API of a data folder.
     Key(key::Args),
+    /// What clients need to know of the hub: its certificates.
+    Hub(hub::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -118,6 +121,7 @@ pub fn main() -> Exit {
         Verb::Check(args) => check::run(&args, format),
         Verb::Worker(args) => worker::run(&args, format),
         Verb::Key(args) => key::run(&args, format),
+        Verb::Hub(args) => hub::run(&args, format),
         Verb::Completions(args) => {
             completions::run(&args);
             Ok(Exit::Pass)
