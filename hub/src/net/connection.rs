@@ -26,6 +26,8 @@ use crate::{ClientCertificate, ConnectionId};
 
 /// Most bytes of one [`NetEvent::Data`].
 const READ: usize = 16 * 1024;
+/// Answers that leave together, at most.
+const PIECES: usize = 64;
 /// How long a client may take, once the hub has closed, to accept the last bytes and to close too.
 /// A socket dropped before would lose what the client has not read, such as its CONNACK.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
@@ -168,19 +170,23 @@ async fn write<S: AsyncWrite + Unpin>(
     waiting: Arc<AtomicUsize>,
     end: Arc<Notify>,
 ) {
-    while let Some(bytes) = queued.recv().await {
+    let mut pieces = Vec::new();
+    while queued.recv_many(&mut pieces, PIECES).await > 0 {
+        let size: usize = pieces.iter().map(Bytes::len).sum();
+        // Many small answers are one write, and one TLS record.
+        let bytes = match pieces.as_slice() {
+            [one] => one.clone(),
+            many => many.concat().into(),
+        };
+        pieces.clear();
         let sent = async {
             socket.write_all(&bytes).await?;
-            // What waits behind it goes into the same TLS records and packets.
-            if queued.is_empty() {
-                socket.flush().await?;
-            }
-            io::Result::Ok(())
+            socket.flush().await
         };
         if sent.await.is_err() {
             return end.notify_one();
         }
-        waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+        waiting.fetch_sub(size, Ordering::Relaxed);
     }
     if socket.shutdown().await.is_err() {
         end.notify_one();

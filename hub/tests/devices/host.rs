@@ -35,6 +35,7 @@ type Change = Box<dyn FnOnce(&mut Options) + Send>;
 pub(crate) struct Wishes {
     pub(crate) authorities: Vec<(String, String)>,
     pub(crate) change: Option<Change>,
+    pub(crate) connections: Option<usize>,
 }
 
 impl Host {
@@ -59,7 +60,11 @@ impl Host {
             authorities: wishes.authorities,
         })?;
         let (hub, mut jobs) = hub_handle();
-        let (net, mut events) = Net::closed(NetOptions::new(0));
+        let mut settings = NetOptions::new(0);
+        if let Some(connections) = wishes.connections {
+            settings.max_connections = connections;
+        }
+        let (net, mut events) = Net::closed(settings);
         let at = |port| format!("{address}:{port}").parse().unwrap();
         let mqtt = net.listen_tls(at(mqtt), tls.clone()).await?;
         let files = folder.path().join("files");

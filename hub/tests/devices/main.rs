@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(all(feature = "https", feature = "rest"))]
 
+mod bad_input;
 mod client;
 mod host;
 mod node;

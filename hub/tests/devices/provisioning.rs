@@ -27,6 +27,7 @@ async fn python_devices_register() {
             options.assigned_hub = "127.0.0.41".into();
             options.id_scope = Some("0ne00000001".into());
         })),
+        ..Wishes::default()
     };
     let Some(host) = Host::on_fixed_ports(test, address, wishes).await else {
         return;
