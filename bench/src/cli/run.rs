@@ -179,6 +179,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     stop_on_signal(&stop)?;
     if let (Some(_), Some(server)) = (end, &mut server) {
         server.wait_for_a_worker(&mut session, &stop)?;
+        server.wait_for_workers(&mut session, &stop)?;
     }
     if let Some(end) = end {
         while session.now() < end && !stop.load(Ordering::Relaxed) {

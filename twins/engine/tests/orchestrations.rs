@@ -480,3 +480,25 @@ fn suspended_twice_it_goes_on_when_resumed_once() {
         .count();
     assert_eq!(suspensions, 1);
 }
+
+#[test]
+fn what_a_worker_takes_its_time_for_is_told_in_order() {
+    let mut engine = Engine::builder().remote(true).build();
+    engine.start("Far", Some("i"), json!(1), NOW).unwrap();
+    engine.run(NOW);
+    engine.drain_records(&mut Vec::new());
+    let Some(Work::Orchestration(turn)) = engine.take_work(&mut |_, _, _| true, NOW) else {
+        panic!("there is a turn");
+    };
+    let later = NOW + secs(5);
+    let result = twinbench_engine::work::OrchestratorResult::default();
+    engine
+        .complete_orchestration(turn.token, result, later)
+        .unwrap();
+    let mut events = Vec::new();
+    engine.drain_events(&mut events);
+    assert!(!events.is_empty());
+    assert!(events.iter().all(|event| event.time == later), "{events:?}");
+    // The orchestrator's own clock is that of the turn.
+    assert_eq!(instance(&engine).history()[0].at, NOW);
+}

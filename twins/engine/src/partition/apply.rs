@@ -38,7 +38,7 @@ impl Partition {
         result: OrchestratorResult,
     ) {
         for event in &new {
-            orchestrations::tell_received(&mut self.journal, event, id);
+            orchestrations::tell_received(&mut self.journal, self.now, event, id);
         }
         let result = within_limits(shared, result);
         let Some(instance) = self.instances.get_mut(id) else {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use twinbench_model::VirtualTime;
+
 use super::{Offer, Partition, Shared};
 use crate::{
     Failure, Json, Status,
@@ -220,7 +222,14 @@ pub(super) fn events_of(body: &Body) -> impl Iterator<Item = EventKind> {
 }
 
 /// Tells the recorder what came in.
-pub(super) fn tell_received(journal: &mut Journal, event: &HistoryEvent, id: &Arc<str>) {
+///
+/// At the present: a worker's turn began earlier, and others have told of things since.
+pub(super) fn tell_received(
+    journal: &mut Journal,
+    now: VirtualTime,
+    event: &HistoryEvent,
+    id: &Arc<str>,
+) {
     let facts = match &event.kind {
         EventKind::ExecutionStarted(started) => Workflow::Started {
             name: &started.name,
@@ -260,7 +269,7 @@ pub(super) fn tell_received(journal: &mut Journal, event: &HistoryEvent, id: &Ar
         },
         _ => return,
     };
-    journal.workflow(event.at, id, &facts);
+    journal.workflow(now, id, &facts);
 }
 
 /// The status that a turn leaves an orchestration in which has not ended.
