@@ -22,7 +22,8 @@ enum Name {
     /// The durable engine: operations and orchestrations a second, latency, memory, restart; beside
     /// another durable engine.
     Engine,
-    /// The hub: messages a second, by its API and over MQTT in memory.
+    /// The hub: messages a second with authentication and a durable log, latency, idle TLS
+    /// connections; beside mosquitto.
     Hub,
     /// The emulated board: instructions a second and memory; beside QEMU.
     Emulator,
@@ -34,7 +35,7 @@ impl Name {
         match self {
             Self::Journey => ("twinbench", "journey-figures"),
             Self::Engine => ("twinbench-engine", "engine-figures"),
-            Self::Hub => ("twinbench-hub", "publish_rate"),
+            Self::Hub => ("twinbench-hub", "hub-figures"),
             Self::Emulator => ("twinbench-emulator", "emulator-figures"),
         }
     }
@@ -143,10 +144,13 @@ mod tests {
         ];
         let measured = Name::value_variants().iter().map(|name| name.program().1);
         for example in measured.chain(["sim", "fuzz-isa"]) {
-            let file = format!("{example}.rs");
+            let (file, folder_of_modules) = (format!("{example}.rs"), format!("{example}/main.rs"));
             let there = examples
                 .iter()
-                .any(|folder| place::root().join(folder).join(&file).exists());
+                .map(|folder| place::root().join(folder))
+                .any(|folder| {
+                    folder.join(&file).exists() || folder.join(&folder_of_modules).exists()
+                });
             assert!(there, "{file}");
         }
     }
