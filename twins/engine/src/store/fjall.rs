@@ -9,7 +9,7 @@ use std::{
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use twinbench_model::{Record, Table};
 
-use super::{Error, Row, Store, check_keys};
+use super::{Error, Reader, Row, Store, check_keys};
 
 /// The version of the folder's layout: keyspaces, keys and what their values begin with.
 pub const FORMAT_VERSION: u32 = 1;
@@ -185,6 +185,33 @@ impl Store for FjallStore {
             self.failed = true;
             storage_error(&self.folder, cause)
         })
+    }
+
+    fn reader(&self) -> Option<Box<dyn Reader>> {
+        Some(Box::new(FjallReader {
+            folder: self.folder.clone(),
+            tables: self.tables.clone(),
+        }))
+    }
+}
+
+/// The tables of a store, to be read from another thread.
+struct FjallReader {
+    folder: PathBuf,
+    tables: Vec<Keyspace>,
+}
+
+impl Reader for FjallReader {
+    fn rows(&self, table: Table, from: &[u8], below: &[u8], max: usize) -> Result<Vec<Row>, Error> {
+        self.tables[table as usize]
+            .range(from..below)
+            .take(max)
+            .map(|row| {
+                row.into_inner()
+                    .map(|(key, value)| (key.to_vec(), value.to_vec()))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(|cause| storage_error(&self.folder, cause))
     }
 }
 

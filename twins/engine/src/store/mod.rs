@@ -17,6 +17,15 @@ pub use self::{
 /// Key and value of a stored row.
 pub type Row = (Vec<u8>, Vec<u8>);
 
+/// Reads rows that were committed, beside the one who commits.
+pub trait Reader: Send + Sync {
+    /// Up to `max` rows of a table from one key on and below another, ascending by key.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn rows(&self, table: Table, from: &[u8], below: &[u8], max: usize) -> Result<Vec<Row>, Error>;
+}
+
 /// Durable tables of keys and values, ordered bytewise by key.
 pub trait Store {
     /// Every row of a table, ascending by key.
@@ -35,6 +44,11 @@ pub trait Store {
     /// written: whether they survive is then open until the store is opened
     /// again, and no further commit is taken: two states of the same thing would be worse than none.
     fn commit(&mut self, records: &[Record]) -> Result<(), Error>;
+
+    /// A way to read beside this store, for stores that have one.
+    fn reader(&self) -> Option<Box<dyn Reader>> {
+        None
+    }
 }
 
 /// The longest key, in bytes.
