@@ -10,17 +10,19 @@
 use core::fmt::Write;
 
 use heapless::{String, Vec};
-use mqttrs::{Connect, Packet, Pid, Protocol, Publish, QosPid};
+use mqttrs::{Connect, Packet, Pid, Protocol, Publish, QoS, QosPid, Subscribe, SubscribeTopic};
 
-/// Largest packet taken, in bytes. The hub sends at most 64 KiB (C2D), but what this device is
-/// sent fits its display.
-pub const MAX_PACKET: usize = 2048;
+/// Largest packet taken, in bytes; larger ones are skipped. The hub sends at most 64 KiB (a C2D
+/// message; a twin 40 KiB), but what this device is sent fits its display.
+pub const MAX_PACKET: usize = 4096;
 /// Largest packet sent, in bytes: a CONNECT with the longest token.
 pub const MAX_SENT: usize = 1280;
 /// Seconds without a packet after which the hub may drop us (CONNECT's keep-alive).
 pub const KEEP_ALIVE_SECS: u16 = 240;
 /// Version of the hub's MQTT interface, part of the user name.
 const API_VERSION: &str = "2021-04-12";
+/// The model that the device implements, `dtmi:azurertos:devkit:gsgmxchip;2`, percent-encoded.
+const MODEL: &str = "dtmi%3Aazurertos%3Adevkit%3Agsgmxchip%3B2";
 
 /// A packet to send, in its wire form.
 pub type Bytes = Vec<u8, MAX_SENT>;
@@ -31,7 +33,7 @@ pub enum Error {
     /// The bytes are no MQTT 3.1.1: the stream is lost, connect again.
     #[error("not MQTT 3.1.1: connect again")]
     Malformed,
-    /// The packet is larger than [`MAX_PACKET`] or [`MAX_SENT`].
+    /// The packet is larger than [`MAX_SENT`], or more came at once than was taken out.
     #[error("packet too large for this device: send less")]
     TooLarge,
     /// The other side of the modem hung up, and the modem said so instead.
@@ -44,9 +46,12 @@ pub enum Error {
 /// # Errors
 /// When it is too large.
 pub fn connect(host: &str, device_id: &str, token: &str) -> Result<Bytes, Error> {
-    let mut username = String::<320>::new();
-    write!(username, "{host}/{device_id}/?api-version={API_VERSION}")
-        .map_err(|_| Error::TooLarge)?;
+    let mut username = String::<384>::new();
+    write!(
+        username,
+        "{host}/{device_id}/?api-version={API_VERSION}&model-id={MODEL}"
+    )
+    .map_err(|_| Error::TooLarge)?;
     encode(&Packet::Connect(Connect {
         protocol: Protocol::MQTT311,
         keep_alive: KEEP_ALIVE_SECS,
@@ -83,6 +88,47 @@ pub fn publish(topic: &str, payload: &[u8], id: PacketId, again: bool) -> Result
         retain: false,
         topic_name: topic,
         payload,
+    }))
+}
+
+/// PUBLISH with QoS 0: twin requests and answers to methods, which have answers of their own or
+/// need none.
+///
+/// # Errors
+/// When it is too large.
+pub fn publish_once(topic: &str, payload: &[u8]) -> Result<Bytes, Error> {
+    encode(&Packet::Publish(Publish {
+        dup: false,
+        qospid: QosPid::AtMostOnce,
+        retain: false,
+        topic_name: topic,
+        payload,
+    }))
+}
+
+/// SUBSCRIBE to everything that the hub sends a device: answers about the twin, desired
+/// properties, methods, messages.
+///
+/// # Errors
+/// When it is too large.
+pub fn subscribe(device_id: &str, id: PacketId) -> Result<Bytes, Error> {
+    let mut messages = String::<256>::new();
+    write!(messages, "devices/{device_id}/messages/devicebound/#").map_err(|_| Error::TooLarge)?;
+    let topics = [
+        ("$iothub/twin/res/#", QoS::AtMostOnce),
+        ("$iothub/twin/PATCH/properties/desired/#", QoS::AtMostOnce),
+        ("$iothub/methods/POST/#", QoS::AtMostOnce),
+        (&messages, QoS::AtLeastOnce),
+    ];
+    encode(&Packet::Subscribe(Subscribe {
+        pid: id.0,
+        topics: topics
+            .into_iter()
+            .map(|(topic, qos)| SubscribeTopic {
+                topic_path: topic.into(),
+                qos,
+            })
+            .collect(),
     }))
 }
 
@@ -150,6 +196,16 @@ pub enum Event<'a> {
         /// To be acknowledged with this, if at all.
         acknowledge: Option<PacketId>,
     },
+    /// SUBACK: everything was granted, or not.
+    Subscribed {
+        /// Whether the hub refused none of the filters.
+        all: bool,
+    },
+    /// A PUBLISH larger than [`MAX_PACKET`], which is skipped.
+    TooLarge {
+        /// To be acknowledged with this, if at all, or it would come again for ever.
+        acknowledge: Option<PacketId>,
+    },
     /// Something a device has no use for.
     Other,
 }
@@ -160,6 +216,8 @@ pub struct Receiver {
     buffer: Vec<u8, MAX_PACKET>,
     /// Bytes at the front that were already handed out.
     used: usize,
+    /// Bytes still to come of a packet that is skipped.
+    skip: usize,
 }
 
 impl Receiver {
@@ -168,6 +226,7 @@ impl Receiver {
         Self {
             buffer: Vec::new(),
             used: 0,
+            skip: 0,
         }
     }
 
@@ -175,6 +234,7 @@ impl Receiver {
     pub fn clear(&mut self) {
         self.buffer.clear();
         self.used = 0;
+        self.skip = 0;
     }
 
     /// Takes bytes of the connection.
@@ -187,6 +247,8 @@ impl Receiver {
             self.buffer.truncate(self.buffer.len() - self.used);
             self.used = 0;
         }
+        let (skipped, bytes) = bytes.split_at(self.skip.min(bytes.len()));
+        self.skip -= skipped.len();
         self.buffer
             .extend_from_slice(bytes)
             .map_err(|_| Error::TooLarge)
@@ -195,12 +257,21 @@ impl Receiver {
     /// The next whole packet, if there is one.
     ///
     /// # Errors
-    /// When the stream is no MQTT, or a packet is too large, or the modem says that the connection
-    /// is closed.
+    /// When the stream is no MQTT, or the modem says that the connection is closed.
     pub fn event(&mut self) -> Result<Option<Event<'_>>, Error> {
         let rest = &self.buffer[self.used..];
-        let Some(frame) = frame(rest)? else {
-            return Ok(None);
+        let frame = match frame(rest)? {
+            Frame::Partial => return Ok(None),
+            Frame::Whole(frame) => frame,
+            Frame::TooLarge { head, whole } => {
+                let Some(Large { acknowledge }) = head_of_large(rest, head)? else {
+                    return Ok(None);
+                };
+                let here = rest.len().min(whole);
+                self.used += here;
+                self.skip = whole - here;
+                return Ok(Some(Event::TooLarge { acknowledge }));
+            }
         };
         self.used += frame.len();
         if !well_formed(frame) {
@@ -235,14 +306,63 @@ fn meaning(packet: Packet<'_>) -> Event<'_> {
                 QosPid::AtMostOnce | QosPid::ExactlyOnce(_) => None,
             },
         },
+        // MQTT 3.1.1, section 3.9.3: 0x80 is a refusal.
+        Packet::Suback(suback) => Event::Subscribed {
+            all: suback
+                .return_codes
+                .iter()
+                .all(|code| !matches!(code, mqttrs::SubscribeReturnCodes::Failure)),
+        },
         _ => Event::Other,
     }
 }
 
-/// The first whole packet of `bytes`.
-fn frame(bytes: &[u8]) -> Result<Option<&[u8]>, Error> {
-    let (Some(first), Some(lengths)) = (bytes.first(), bytes.get(1..)) else {
+/// What the bytes begin with.
+enum Frame<'a> {
+    /// Less than a packet.
+    Partial,
+    /// A packet.
+    Whole(&'a [u8]),
+    /// A packet of `whole` bytes with `head` bytes before its body: too large to keep.
+    TooLarge { head: usize, whole: usize },
+}
+
+/// What is kept of a large PUBLISH.
+struct Large {
+    acknowledge: Option<PacketId>,
+}
+
+/// The identifier in a large PUBLISH, once enough of it is here.
+fn head_of_large(bytes: &[u8], head: usize) -> Result<Option<Large>, Error> {
+    let flags = bytes[0];
+    if flags >> 4 != 3 {
+        return Err(Error::Malformed);
+    }
+    let Some(length) = bytes.get(head..head + 2) else {
         return Ok(None);
+    };
+    let topic = usize::from(u16::from_be_bytes([length[0], length[1]]));
+    if flags & 0b0110 == 0 {
+        return Ok(Some(Large { acknowledge: None }));
+    }
+    if topic > MAX_PACKET / 2 {
+        // No topic of the hub; its identifier may lie beyond what is kept.
+        return Err(Error::Malformed);
+    }
+    let at = head + 2 + topic;
+    let Some(id) = bytes.get(at..at + 2) else {
+        return Ok(None);
+    };
+    let id = Pid::try_from(u16::from_be_bytes([id[0], id[1]])).map_err(|_| Error::Malformed)?;
+    Ok(Some(Large {
+        acknowledge: Some(PacketId(id)),
+    }))
+}
+
+/// The first packet of `bytes`.
+fn frame(bytes: &[u8]) -> Result<Frame<'_>, Error> {
+    let (Some(first), Some(lengths)) = (bytes.first(), bytes.get(1..)) else {
+        return Ok(Frame::Partial);
     };
     // 'C' is a PUBACK with flags, which MQTT forbids; CR never starts a packet either. It is the
     // modem telling us that the connection closed.
@@ -250,7 +370,7 @@ fn frame(bytes: &[u8]) -> Result<Option<&[u8]>, Error> {
         let text = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
         let known = text.len().min(b"CLOSED".len());
         return match text[..known] == b"CLOSED"[..known] {
-            true if known < b"CLOSED".len() => Ok(None),
+            true if known < b"CLOSED".len() => Ok(Frame::Partial),
             true => Err(Error::Closed),
             false => Err(Error::Malformed),
         };
@@ -260,15 +380,18 @@ fn frame(bytes: &[u8]) -> Result<Option<&[u8]>, Error> {
         length |= usize::from(byte & 0x7F) << (7 * index);
         if byte & 0x80 == 0 {
             let whole = 2 + index + length;
-            return if whole > MAX_PACKET {
-                Err(Error::TooLarge)
+            return Ok(if whole > MAX_PACKET {
+                Frame::TooLarge {
+                    head: 2 + index,
+                    whole,
+                }
             } else {
-                Ok(bytes.get(..whole))
-            };
+                bytes.get(..whole).map_or(Frame::Partial, Frame::Whole)
+            });
         }
     }
     if lengths.len() < 4 {
-        Ok(None)
+        Ok(Frame::Partial)
     } else {
         Err(Error::Malformed)
     }
@@ -327,7 +450,8 @@ mod tests {
         let bytes = connect("localhost", "devkit-01", "token").unwrap();
         let mut expected = vec![0x10, 0];
         expected.extend(b"\0\x04MQTT\x04\xC0\0\xF0\0\x09devkit-01");
-        expected.extend(b"\0\x2Blocalhost/devkit-01/?api-version=2021-04-12");
+        expected.extend(b"\0\x5Elocalhost/devkit-01/?api-version=2021-04-12");
+        expected.extend(b"&model-id=dtmi%3Aazurertos%3Adevkit%3Agsgmxchip%3B2");
         expected.extend(b"\0\x05token");
         expected[1] = (expected.len() - 2) as u8;
         assert_eq!(bytes[..], expected[..]);
@@ -419,11 +543,66 @@ mod tests {
     }
 
     #[test]
-    fn a_large_packet_and_a_broken_length_are_errors() {
+    fn a_subscription_names_everything_that_the_hub_sends() {
+        let bytes = subscribe("d", PacketId::default()).unwrap();
+        let mut expected = vec![0x82, 0, 0, 1];
+        for (filter, qos) in [
+            ("$iothub/twin/res/#", 0),
+            ("$iothub/twin/PATCH/properties/desired/#", 0),
+            ("$iothub/methods/POST/#", 0),
+            ("devices/d/messages/devicebound/#", 1),
+        ] {
+            expected.extend([0, filter.len() as u8]);
+            expected.extend(filter.as_bytes());
+            expected.push(qos);
+        }
+        expected[1] = (expected.len() - 2) as u8;
+        assert_eq!(bytes[..], expected[..]);
+        assert!(subscribe(&"d".repeat(128), PacketId::default()).is_ok());
         let mut receiver = Receiver::new();
-        receiver.push(&[0x30, 0xFF, 0x7F]).unwrap();
-        assert_eq!(receiver.event(), Err(Error::TooLarge));
-        receiver.clear();
+        receiver.push(&[0x90, 6, 0, 1, 0, 0, 0, 1]).unwrap();
+        assert_eq!(receiver.event(), Ok(Some(Event::Subscribed { all: true })));
+        receiver.push(&[0x90, 6, 0, 1, 0, 0x80, 0, 1]).unwrap();
+        assert_eq!(receiver.event(), Ok(Some(Event::Subscribed { all: false })));
+    }
+
+    #[test]
+    fn a_large_message_is_skipped_and_acknowledged() {
+        let mut body = vec![0, 1, b't', 0, 1];
+        body.resize(60_000, b'x');
+        let mut packet = vec![0x32];
+        let mut length = body.len();
+        while length > 0 {
+            packet.push((length & 0x7F) as u8 | if length > 0x7F { 0x80 } else { 0 });
+            length >>= 7;
+        }
+        packet.extend(body);
+        packet.extend([0xD0, 0]);
+        for piece in [1, 7, 256, 1000] {
+            let mut receiver = Receiver::new();
+            let mut seen = vec![];
+            for bytes in packet.chunks(piece) {
+                receiver.push(bytes).unwrap();
+                while let Some(event) = receiver.event().unwrap() {
+                    seen.push(std::format!("{event:?}"));
+                }
+            }
+            let large = Event::TooLarge {
+                acknowledge: Some(PacketId::default()),
+            };
+            assert_eq!(
+                seen,
+                [
+                    std::format!("{large:?}"),
+                    std::format!("{:?}", Event::Alive)
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn a_broken_length_is_an_error() {
+        let mut receiver = Receiver::new();
         receiver.push(&[0x30, 0xFF, 0xFF, 0xFF, 0xFF]).unwrap();
         assert_eq!(receiver.event(), Err(Error::Malformed));
         receiver.clear();

@@ -67,7 +67,7 @@ async fn main(spawner: Spawner) {
         log!("config: {problem}; using defaults");
     }
 
-    spawn(spawner, led::heartbeat(led::led(p.PC13)));
+    spawn(spawner, led::heartbeat(led::led(p.PB3)));
     spawn(
         spawner,
         buttons::button_a(ExtiInput::new(p.PA4, p.EXTI4, Pull::None, Irqs)),
@@ -96,7 +96,7 @@ async fn main(spawner: Spawner) {
         hub::run(Uplink {
             settings,
             modem: Modem::new(tx, rx),
-            panel: Panel::new(bus, settings.device_id),
+            panel: Panel::new(bus, led::led(p.PC13), settings.device_id),
             random: Rng::new(p.RNG, Irqs),
             wifi_led: led::led(p.PB2),
             hub_led: led::led(p.PA15),

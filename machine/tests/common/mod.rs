@@ -51,14 +51,59 @@ pub(crate) fn devkit() -> EmulatorMachine {
     EmulatorMachine::az3166(devkit_image(), devkit_options()).unwrap()
 }
 
-/// A network with a hub that lets everybody in, answers pings and acknowledges what is published.
-#[derive(Default)]
+/// A network with a hub that lets everybody in, answers pings and requests about the twin, and
+/// acknowledges what is published.
 pub(crate) struct Hub {
     stream: Vec<u8>,
-    /// Client ids that signed in.
+    /// Code of every CONNACK: 0 lets in.
+    pub(crate) connack: u8,
+    /// Status of answers to requests about the twin: that of a hub that works, unless set.
+    pub(crate) twin_status: Option<u16>,
+    /// Desired properties, with `$version`.
+    pub(crate) desired: serde_json::Value,
+    /// Client ids that signed in or tried to.
     pub(crate) clients: Vec<String>,
-    /// Bodies that were published, with the topic.
+    /// Filters of the last SUBSCRIBE.
+    pub(crate) filters: Vec<String>,
+    /// Bodies that were published with QoS 1, with the topic.
     pub(crate) published: Vec<(String, Vec<u8>)>,
+    /// Bodies that were published with QoS 0, with the topic.
+    pub(crate) requests: Vec<(String, Vec<u8>)>,
+    /// Packets of ours that were acknowledged.
+    pub(crate) acknowledged: usize,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            stream: Vec::new(),
+            connack: 0,
+            twin_status: None,
+            desired: serde_json::json!({"$version": 1}),
+            clients: Vec::new(),
+            filters: Vec::new(),
+            published: Vec::new(),
+            requests: Vec::new(),
+            acknowledged: 0,
+        }
+    }
+}
+
+/// A PUBLISH of the hub; `id`: with QoS 1.
+pub(crate) fn publish(topic: &str, payload: &[u8], id: Option<u16>) -> Vec<u8> {
+    let mut body = u16::try_from(topic.len()).unwrap().to_be_bytes().to_vec();
+    body.extend(topic.as_bytes());
+    body.extend(id.iter().flat_map(|id| id.to_be_bytes()));
+    body.extend(payload);
+    let mut packet = vec![if id.is_some() { 0x32 } else { 0x30 }];
+    let mut length = body.len();
+    while length >= 0x80 {
+        packet.push((length & 0x7F) as u8 | 0x80);
+        length >>= 7;
+    }
+    packet.push(length as u8);
+    packet.extend(body);
+    packet
 }
 
 impl Hub {
@@ -73,16 +118,39 @@ impl Hub {
                 1 => {
                     assert_eq!(&body[..7], b"\0\x04MQTT\x04");
                     self.clients.push(text(10));
-                    vec![0x20, 2, 0, 0]
+                    vec![0x20, 2, 0, self.connack]
+                }
+                3 if kind & 0x06 == 0 => {
+                    let topic = text(0);
+                    let payload = body[2 + topic.len()..].to_vec();
+                    let answer = self.twin_answer(&topic);
+                    self.requests.push((topic, payload));
+                    answer
                 }
                 3 => {
-                    assert_eq!(kind & 0x06, 0x02, "published once acknowledged");
+                    assert_eq!(kind & 0x06, 0x02, "telemetry is published with QoS 1");
                     let topic = text(0);
                     let rest = &body[2 + topic.len()..];
                     self.published.push((topic, rest[2..].to_vec()));
                     vec![0x40, 2, rest[0], rest[1]]
                 }
-                8 => vec![0x90, 3, body[0], body[1], 1],
+                4 => {
+                    self.acknowledged += 1;
+                    continue;
+                }
+                8 => {
+                    let mut at = 2;
+                    self.filters.clear();
+                    let mut suback = vec![0x90, 2, body[0], body[1]];
+                    while at < body.len() {
+                        self.filters.push(text(at));
+                        at += 2 + self.filters.last().unwrap().len();
+                        suback.push(body[at]);
+                        suback[1] += 1;
+                        at += 1;
+                    }
+                    suback
+                }
                 12 => vec![0xD0, 0],
                 // Anything else is no client of ours, such as a modem's command while the
                 // firmware does not know yet that it is connected.
@@ -93,8 +161,30 @@ impl Hub {
                     return;
                 }
             };
+            if answer.is_empty() {
+                continue;
+            }
             let bytes = Bytes::from(answer);
             answers.push(NetworkEvent::Received { connection, bytes });
+        }
+    }
+
+    /// What a hub answers to a request about the twin; nothing to an answer to a method.
+    fn twin_answer(&self, topic: &str) -> Vec<u8> {
+        let Some((_, rid)) = topic.split_once("/?$rid=") else {
+            return Vec::new();
+        };
+        if topic.starts_with("$iothub/twin/GET/") {
+            let status = self.twin_status.unwrap_or(200);
+            let topic = format!("$iothub/twin/res/{status}/?$rid={rid}");
+            let twin = serde_json::json!({"desired": self.desired, "reported": {"$version": 1}});
+            publish(&topic, twin.to_string().as_bytes(), None)
+        } else if topic.starts_with("$iothub/twin/PATCH/properties/reported/") {
+            let status = self.twin_status.unwrap_or(204);
+            let topic = format!("$iothub/twin/res/{status}/?$rid={rid}&$version=2");
+            publish(&topic, b"", None)
+        } else {
+            Vec::new()
         }
     }
 
@@ -202,6 +292,27 @@ impl Bench {
             }
             self.step(end);
         }
+    }
+
+    /// The hub sends these bytes over the last connection.
+    pub(crate) fn send(&mut self, packet: Vec<u8>) {
+        let open = self.out.iter().rev().find_map(|output| match output.kind {
+            OutputKind::Network(NetworkRequest::Open { connection, .. }) => Some(connection),
+            _ => None,
+        });
+        let (connection, bytes) = (open.unwrap(), Bytes::from(packet));
+        self.give(Stimulus::Network(NetworkEvent::Received {
+            connection,
+            bytes,
+        }));
+    }
+
+    /// What the display shows, line by line; `None` before the first picture.
+    pub(crate) fn pin(&self, name: &str) -> Option<bool> {
+        self.out.iter().rev().find_map(|output| match &output.kind {
+            OutputKind::Pin { name: it, high } if it == name => Some(*high),
+            _ => None,
+        })
     }
 
     /// What the console said.

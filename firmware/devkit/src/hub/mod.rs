@@ -39,7 +39,7 @@ pub(crate) struct Uplink {
 /// Keeps the device at its hub for ever.
 #[embassy_executor::task]
 pub(crate) async fn run(mut uplink: Uplink) -> ! {
-    let mut outbox = Outbox::default();
+    let mut outbox = Outbox::new(&uplink.settings);
     let mut attempt = 0;
     loop {
         let pause = backoff::millis(attempt, uplink.random.next_u32());

@@ -1,4 +1,5 @@
-//! One connection to the hub, signed in: telemetry out, acknowledgements and messages in.
+//! One connection to the hub, signed in: telemetry out, the twin kept in step, methods and messages
+//! in.
 
 use core::fmt;
 
@@ -8,8 +9,9 @@ use twinbench_devkit_config::Settings;
 use twinbench_devkit_core::mqtt::{self, Event, PacketId, Receiver};
 use twinbench_devkit_core::sas;
 use twinbench_devkit_core::telemetry::{Json, Kind, json};
+use twinbench_devkit_core::twin::Twin;
 
-use super::dispatch;
+use super::dispatch::{self, Answer};
 use crate::buttons::SEND_NOW;
 use crate::log;
 use crate::modem::{self, Modem};
@@ -91,15 +93,39 @@ struct Pending {
     again: bool,
 }
 
-/// What outlives a connection: the message under way and whose turn it is.
-#[derive(Default)]
+/// What outlives a connection: the message under way, whose turn it is, and the twin.
 pub(super) struct Outbox {
+    pub(super) twin: Twin,
     pending: Option<Pending>,
     kind: Kind,
     id: PacketId,
     /// When the next message is due. None before the first.
     next: Option<Instant>,
     acknowledged: u32,
+}
+
+impl Outbox {
+    /// Nothing sent yet.
+    pub(super) fn new(settings: &Settings<'_>) -> Self {
+        Self {
+            twin: Twin::new(settings.telemetry_interval_secs),
+            pending: None,
+            kind: Kind::default(),
+            id: PacketId::default(),
+            next: None,
+            acknowledged: 0,
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(self.twin.interval_secs().into())
+    }
+
+    fn packet_id(&mut self) -> PacketId {
+        let id = self.id;
+        self.id = id.next();
+        id
+    }
 }
 
 /// One connection.
@@ -113,6 +139,8 @@ pub(super) struct Session<'a> {
     replace: Instant,
     last_sent: Instant,
     ping_sent: Option<Instant>,
+    /// When the request about the twin that is under way was sent.
+    twin_asked: Option<Instant>,
     delivered: bool,
 }
 
@@ -136,6 +164,7 @@ impl<'a> Session<'a> {
             replace,
             last_sent: Instant::now(),
             ping_sent: None,
+            twin_asked: None,
             delivered: false,
         }
     }
@@ -176,6 +205,9 @@ impl<'a> Session<'a> {
 
     /// Sends telemetry and answers the hub until something ends it.
     pub(super) async fn stay(&mut self) -> End {
+        if let Err(end) = self.subscribe().await {
+            return end;
+        }
         loop {
             if let Err(end) = self.step().await {
                 if matches!(end, End::TokenOld) {
@@ -189,9 +221,19 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Subscribing anew costs little and is right also when the hub kept no session of ours.
+    async fn subscribe(&mut self) -> Result<(), End> {
+        let id = self.outbox.packet_id();
+        self.write(&mqtt::subscribe(self.settings.device_id, id)?)
+            .await?;
+        self.outbox.twin.connected();
+        Ok(())
+    }
+
     async fn step(&mut self) -> Result<(), End> {
         while self.handle_next().await? {}
         let now = Instant::now();
+        self.keep_twin(now).await?;
         match &self.outbox.pending {
             Some(Pending { sent: None, .. }) => self.send_pending().await?,
             Some(Pending {
@@ -215,16 +257,32 @@ impl<'a> Session<'a> {
         self.receive(self.wake()).await
     }
 
+    /// Sends what the twin owes the hub.
+    async fn keep_twin(&mut self, now: Instant) -> Result<(), End> {
+        if !self.outbox.twin.waits() {
+            self.twin_asked = None;
+        } else if self.twin_asked.is_none_or(|asked| now >= asked + ANSWER) {
+            self.outbox.twin.unanswered();
+        }
+        if let Some(request) = self.outbox.twin.request() {
+            let bytes = mqtt::publish_once(&request.topic, request.body.as_bytes())?;
+            self.write(&bytes).await?;
+            self.twin_asked = Some(now);
+        }
+        Ok(())
+    }
+
     /// The next instant at which something is due even if the hub says nothing.
     fn wake(&self) -> Instant {
         let work = match &self.outbox.pending {
             Some(pending) => pending.sent.map_or(Instant::MIN, |sent| sent + ANSWER),
             None => self.outbox.next.unwrap_or(Instant::MIN).min(self.replace),
         };
-        work.min(
-            self.ping_sent
-                .map_or(self.last_sent + PING_AFTER, |sent| sent + ANSWER),
-        )
+        let ping = self
+            .ping_sent
+            .map_or(self.last_sent + PING_AFTER, |sent| sent + ANSWER);
+        let twin = self.twin_asked.map_or(Instant::MAX, |asked| asked + ANSWER);
+        work.min(ping).min(twin)
     }
 
     /// Takes in the hub's bytes, until then at the latest.
@@ -246,6 +304,7 @@ impl<'a> Session<'a> {
 
     /// Acts on one packet of the hub; says whether there was one.
     async fn handle_next(&mut self) -> Result<bool, End> {
+        let mut answer = None;
         let acknowledge = match self.receiver.event()? {
             None => return Ok(false),
             Some(Event::Acknowledged(id)) => {
@@ -269,11 +328,33 @@ impl<'a> Session<'a> {
                 payload,
                 acknowledge,
             }) => {
-                dispatch::message(self.settings.device_id, topic, payload);
+                let interval = self.outbox.interval();
+                let device_id = self.settings.device_id;
+                answer =
+                    dispatch::message(device_id, topic, payload, &mut self.outbox.twin, self.panel);
+                if self.outbox.interval() != interval {
+                    // The next message keeps to the new interval, not to what is left of the old.
+                    let due = Instant::now() + self.outbox.interval();
+                    self.outbox.next = self.outbox.next.map(|next| next.min(due));
+                }
                 acknowledge
+            }
+            Some(Event::TooLarge { acknowledge }) => {
+                log!("hub: a message too large for this device, skipped");
+                acknowledge
+            }
+            Some(Event::Subscribed { all }) => {
+                if !all {
+                    log!("hub: not every subscription was granted");
+                }
+                None
             }
             Some(Event::Accepted { .. } | Event::Refused(_) | Event::Other) => None,
         };
+        if let Some(Answer { topic, body }) = answer {
+            self.write(&mqtt::publish_once(&topic, body.as_bytes())?)
+                .await?;
+        }
         if let Some(id) = acknowledge {
             self.write(&mqtt::puback(id)?).await?;
         }
@@ -283,7 +364,7 @@ impl<'a> Session<'a> {
     /// Reads the sensors for the message whose turn it is, and sends it.
     async fn send_telemetry(&mut self) -> Result<(), End> {
         let now = Instant::now();
-        let interval = Duration::from_secs(self.settings.telemetry_interval_secs.into());
+        let interval = self.outbox.interval();
         // In step with the last one; after a pause without a hub, from now on.
         let next = self.outbox.next.unwrap_or(now) + interval;
         self.outbox.next = Some(if next > now { next } else { now + interval });
@@ -300,8 +381,7 @@ impl<'a> Session<'a> {
         let Some(json) = json(&reading) else {
             return Ok(());
         };
-        let id = self.outbox.id;
-        self.outbox.id = id.next();
+        let id = self.outbox.packet_id();
         self.outbox.pending = Some(Pending {
             id,
             json,

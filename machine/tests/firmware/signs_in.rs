@@ -1,13 +1,6 @@
-//! The devkit firmware, as it is built and kept, finds its way through the modem to a hub.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where something is not as it must be"
-)]
+//! It finds its way through the modem to a hub, and back to it.
 
-#[expect(dead_code, reason = "the conformance suite uses more of it")]
-mod common;
-
-use common::{Bench, devkit, devkit_image, devkit_options};
+use super::common::{Bench, devkit, devkit_image, devkit_options};
 use twinbench_machine::{EmulatorMachine, NetworkEvent, NetworkRequest, OutputKind, Stimulus};
 use twinbench_model::{VirtualDuration, VirtualTime};
 
@@ -50,7 +43,7 @@ fn it_joins_learns_the_time_signs_in_and_sends_what_its_sensors_measure() {
 #[test]
 fn its_settings_are_the_devices() {
     let mut options = devkit_options();
-    options.device = common::device("other:device");
+    options.device = super::common::device("other:device");
     options.hub_host = "hub.example".to_owned();
     options.telemetry_interval = Some(VirtualDuration::from_secs(2));
     let mut bench = Bench::new(EmulatorMachine::az3166(devkit_image(), options).unwrap());
