@@ -57,6 +57,10 @@ pub(crate) struct Bus {
     resets: Vec<&'static str>,
     flash_changes: Vec<FlashChange>,
     noted: BTreeSet<(u32, bool)>,
+    /// Whether an access that nothing models stops the core.
+    pub(crate) unmodelled_is_fatal: bool,
+    /// The access that did.
+    pub(crate) fatal: Option<String>,
 }
 
 impl Bus {
@@ -89,6 +93,8 @@ impl Bus {
             resets: Vec::new(),
             flash_changes: Vec::new(),
             noted: BTreeSet::new(),
+            unmodelled_is_fatal: false,
+            fatal: None,
         };
         bus.load_ram();
         bus
@@ -268,7 +274,7 @@ impl Bus {
         now: VirtualTime,
         pc: u32,
     ) {
-        if !self.noted.insert((address, write)) {
+        if !self.noted.insert((address, write)) && !self.unmodelled_is_fatal {
             return;
         }
         let what = if write { "write to" } else { "read of" };
@@ -282,10 +288,12 @@ impl Bus {
                 )
             },
         );
-        self.note(
-            now,
-            format!("{what} {place} is not modelled, pc {pc:#010x}"),
-        );
+        let text = format!("{what} {place} is not modelled, pc {pc:#010x}");
+        if self.unmodelled_is_fatal {
+            self.fatal = Some(text.clone());
+            self.attention = true;
+        }
+        self.note(now, text);
     }
 
     /// A line of diagnosis.

@@ -150,6 +150,12 @@ impl Chip {
         &mut self.core
     }
 
+    /// Whether an access to a register that is not modelled stops the core for good, with a text
+    /// that names it, instead of being noted only.
+    pub fn set_unmodelled_fatal(&mut self, fatal: bool) {
+        self.core.bus.unmodelled_is_fatal = fatal;
+    }
+
     /// When the chip wants to run next.
     pub fn next_wake(&self) -> NextWake {
         let core = &self.core;
@@ -211,6 +217,14 @@ impl Chip {
         if let Some(new) = out.get_mut(from..) {
             new.sort_by_key(|signal| signal.time);
         }
+    }
+
+    /// Puts signals back that were drained too early; the next [`Chip::drain`] gives them again,
+    /// and a snapshot has them.
+    pub fn give_back(&mut self, signals: &mut Vec<Signal>) {
+        let out = &mut self.core.bus.out;
+        signals.append(out);
+        std::mem::swap(signals, out);
     }
 
     /// The reset line: core and peripherals start anew, RAM keeps its content, time goes on.

@@ -14,6 +14,15 @@ pub enum Error {
     /// The firmware image cannot be used.
     #[error("firmware cannot be loaded: {0}")]
     Firmware(String),
+    /// A snapshot cannot be taken or taken up.
+    #[error("snapshot: {0}")]
+    Snapshot(String),
+    /// Names of the firmware are not known.
+    #[error("symbols: {0}")]
+    Symbols(String),
+    /// A debugger cannot be served.
+    #[error("debugger: {0}")]
+    Debugger(String),
     /// A setting is out of range.
     #[error("{0}")]
     Setting(String),

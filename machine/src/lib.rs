@@ -8,12 +8,15 @@
 //! | [`modem`] | a serial modem with the ESP-AT command set |
 //! | [`SimulatedMachine`] | a device without firmware |
 //! | [`EmulatorMachine`] | firmware in the embedded emulator, with its modem |
+//! | [`Snapshots`], [`Inspect`], [`Debug`] | what a backend may offer besides |
 //!
-//! Nothing here reads a clock, opens a socket or starts a thread.
+//! Nothing here reads a clock, opens a socket or starts a thread, but for one named edge: the port
+//! for GDB ([`DebuggedMachine`]).
 
 mod emulator;
 mod error;
 pub mod generator;
+mod inspect;
 mod machine;
 pub mod modem;
 mod network;
@@ -21,8 +24,9 @@ mod output;
 mod simulated;
 mod stimulus;
 
-pub use emulator::{EmulatorMachine, EmulatorOptions, QUANTITIES, SENSOR_PERIOD};
+pub use emulator::{DebuggedMachine, EmulatorMachine, EmulatorOptions, QUANTITIES, SENSOR_PERIOD};
 pub use error::Error;
+pub use inspect::{Debug, Frame, Inspect, Snapshots, Variable};
 pub use machine::{Capabilities, Halt, Machine, QUANTUM, Wake};
 pub use network::{NetworkEvent, NetworkRequest};
 pub use output::{Name, Output, OutputKind};

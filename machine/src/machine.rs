@@ -2,7 +2,7 @@
 
 use twinbench_model::{VirtualDuration, VirtualTime};
 
-use crate::{Error, Output, Stimulus};
+use crate::{Debug, Error, Inspect, Output, Snapshots, Stimulus};
 
 /// A device's machine. It decides only on what it is given: it reads no clock, opens no socket
 /// and starts no thread, so a bench may run many of them in parallel with one result.
@@ -27,6 +27,21 @@ pub trait Machine: Send {
 
     /// What this backend can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// Its state to take and put back; none: this backend cannot.
+    fn snapshots(&mut self) -> Option<&mut dyn Snapshots> {
+        None
+    }
+
+    /// A look into it; none: this backend has no such thing.
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        None
+    }
+
+    /// A debugger's door; none: this backend has none, or serves it by itself.
+    fn debug(&mut self) -> Option<&mut dyn Debug> {
+        None
+    }
 }
 
 /// Why `run_until` returned.
@@ -38,6 +53,8 @@ pub enum Halt {
     Lockup(String),
     /// The firmware asked to end (semihosting exit, program end), with its code.
     Exited(i32),
+    /// A debugger holds it. Its time stands until the debugger lets go; call again.
+    Debugger,
 }
 
 /// When a machine wants to run next.

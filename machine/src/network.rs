@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 /// What a modem asks of the network it is given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum NetworkRequest {
     /// Open a connection. The answer is [`NetworkEvent::Opened`] or [`NetworkEvent::Closed`].
     Open {

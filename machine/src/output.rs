@@ -11,7 +11,7 @@ use crate::NetworkRequest;
 pub type Name = Cow<'static, str>;
 
 /// Something that came out of a machine.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Output {
     /// When it came out; for bytes: when the last of them had left, or, of an unfinished line, when
     /// the port had been silent for 20 ms after it.
@@ -21,7 +21,7 @@ pub struct Output {
 }
 
 /// What came out of a machine.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum OutputKind {
     /// Bytes on a console or link port, e.g. `console`.
     Uart {

@@ -9,7 +9,8 @@ mod common;
 
 use common::{Bench, device, devkit, devkit_image, devkit_options, epoch};
 use twinbench_machine::{
-    EmulatorMachine, Machine, SimulatedMachine, SimulatedOptions, Stimulus, Wake,
+    EmulatorMachine, Machine, QUANTUM, SimulatedMachine, SimulatedOptions, Snapshots, Stimulus,
+    Wake,
 };
 use twinbench_model::{VirtualDuration, VirtualTime};
 
@@ -208,4 +209,59 @@ fn settings_that_cannot_be_are_refused() {
         },
         "no sensor noise on this machine",
     );
+}
+
+/// A machine that goes on from a snapshot gives, together with the one that it was taken of, what one
+/// that ran through gives.
+#[test]
+fn a_snapshot_goes_on_as_if_nothing_had_been() {
+    for (name, make) in BACKENDS {
+        if make().snapshots().is_none() {
+            continue;
+        }
+        let whole = ran(make);
+        for millis in [1, 700, 2_345, 7_001, 12_000] {
+            let (steps, at) = ([QUANTUM], VirtualTime::from_millis(millis));
+            let mut first = bench(make);
+            first.replay(&whole.given, &steps, at);
+            let snapshot = first.machine.snapshots().unwrap().snapshot().unwrap();
+            let mut second = bench(make);
+            // What it did before does not matter.
+            second.step(VirtualTime::from_millis(millis % 3));
+            second
+                .machine
+                .snapshots()
+                .unwrap()
+                .restore(&snapshot)
+                .unwrap();
+            second.out.clear();
+            second.now = at;
+            let rest = whole.given.iter().filter(|(time, _)| *time >= at);
+            let rest: Vec<_> = rest.cloned().collect();
+            second.replay(&rest, &steps, END);
+            first.out.append(&mut second.out);
+            for (here, there) in whole.out.iter().zip(&first.out) {
+                assert_eq!(here, there, "{name}, snapshot at {at}");
+            }
+            assert_eq!(whole.out.len(), first.out.len(), "{name}, snapshot at {at}");
+        }
+    }
+}
+
+#[test]
+fn snapshots_that_do_not_fit_are_refused() {
+    let mut machine = devkit();
+    let good = machine.snapshot().unwrap();
+    let mut check = |bytes: &[u8], expected: &str| {
+        let error = machine.restore(bytes).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check(b"", "not a machine's snapshot");
+    check(b"TWBM\x02....", "another version");
+    check(&good[..good.len() / 2], "take it again");
+    let mut options = devkit_options();
+    options.modem = None;
+    let mut bare = EmulatorMachine::az3166(devkit_image(), options).unwrap();
+    check(&bare.snapshot().unwrap(), "without a modem");
+    machine.restore(&good).unwrap();
 }

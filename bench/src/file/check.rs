@@ -78,6 +78,22 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
             "`interval` must be 1ms or longer".into(),
         ));
     }
+    if let Some(port) = &device.gdb {
+        let many = device.count.as_ref().is_some_and(|it| *it.get_ref() > 1);
+        if device.backend != Backend::Emulator {
+            return Err(
+                at(port.span(), "GDB needs firmware in the emulator".into())
+                    .help("remove `gdb`, or set `backend = \"emulator\"`"),
+            );
+        }
+        if many && *port.get_ref() != 0 {
+            return Err(at(
+                port.span(),
+                format!("one port {} for several devices", port.get_ref()),
+            )
+            .help("`gdb = 0` gives each of them a free one"));
+        }
+    }
     match device.backend {
         Backend::Emulator => check_emulator(path, text, device),
         Backend::Simulated => {

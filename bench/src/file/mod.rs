@@ -81,6 +81,22 @@ pub struct Device {
     pub device_name: Option<String>,
     /// The application's configuration of its entity, as `PUT …/configuration` takes it.
     pub configuration: Option<toml::Table>,
+    /// The port on loopback at which GDB finds its firmware (`emulator` only); 0 takes any free one.
+    pub gdb: Option<Spanned<u16>>,
+    /// What becomes of an access to a register that is not modelled (`emulator` only).
+    #[serde(default)]
+    pub unmodelled: Unmodelled,
+}
+
+/// What becomes of an access to a register that is not modelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Unmodelled {
+    /// A note, once for each register; it reads 0.
+    #[default]
+    Note,
+    /// The firmware stops there.
+    Fatal,
 }
 
 /// What runs a device.

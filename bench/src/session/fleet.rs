@@ -10,13 +10,13 @@ use std::{
 use rayon::prelude::*;
 use twinbench_emulator::{Image, board::BoardFile};
 use twinbench_machine::{
-    EmulatorMachine, EmulatorOptions, Halt, Machine, Output, SimulatedMachine, SimulatedOptions,
-    Stimulus, Wake, generator::Generator,
+    DebuggedMachine, EmulatorMachine, EmulatorOptions, Halt, Machine, Output, SimulatedMachine,
+    SimulatedOptions, Stimulus, Wake, generator::Generator,
 };
 use twinbench_model::{DeviceId, Epoch, VirtualTime};
 
 use super::Error;
-use crate::file::{Backend, BenchFile, Device};
+use crate::file::{Backend, BenchFile, Device, Unmodelled};
 
 /// Below so many machines to run, starting other threads costs more than it saves.
 const PARALLEL_FROM: usize = 2;
@@ -222,7 +222,8 @@ impl Slot {
     fn run(&mut self, end: VirtualTime) {
         self.due = false;
         match self.machine.run_until(end) {
-            Ok(Halt::Reached) => {}
+            // A machine with a debugger's port waits by itself.
+            Ok(Halt::Reached | Halt::Debugger) => {}
             Ok(Halt::Lockup(reason)) => self.halted = Some(reason),
             Ok(Halt::Exited(code)) => {
                 self.halted = Some(format!("the firmware ended with code {code}"));
@@ -241,7 +242,7 @@ fn emulator(
     device: &Device,
     epoch: Epoch,
     start: VirtualTime,
-    images: &mut BTreeMap<std::path::PathBuf, Arc<Image>>,
+    images: &mut BTreeMap<std::path::PathBuf, (Arc<Image>, Arc<[u8]>)>,
 ) -> Result<Box<dyn Machine>, Error> {
     // The bench file's check has seen to it that there is a firmware.
     let path = device
@@ -254,8 +255,8 @@ fn emulator(
         path: path.clone(),
         reason,
     };
-    let image = if let Some(image) = images.get(&path) {
-        Arc::clone(image)
+    let (image, elf) = if let Some(known) = images.get(&path) {
+        known.clone()
     } else {
         let bytes = std::fs::read(&path).map_err(|cause| refuse(cause.to_string()))?;
         let map = BoardFile::az3166()
@@ -263,8 +264,9 @@ fn emulator(
             .memory_map();
         let image =
             Arc::new(Image::from_elf(&bytes, &map).map_err(|cause| refuse(cause.to_string()))?);
-        images.insert(path.clone(), Arc::clone(&image));
-        image
+        let known = (image, Arc::from(bytes));
+        images.insert(path.clone(), known.clone());
+        known
     };
     let options = EmulatorOptions {
         start,
@@ -276,12 +278,19 @@ fn emulator(
         device_key: twinbench_hub::derive_key(file.seed, id).to_base64(),
         telemetry_interval: device.interval.as_ref().map(|it| *it.get_ref()),
         sensors: generators(id, device, folder)?,
+        unmodelled_is_fatal: device.unmodelled == Unmodelled::Fatal,
+        elf: Some(elf),
         ..EmulatorOptions::new(id.clone(), file.seed, epoch)
     };
-    let machine = EmulatorMachine::az3166(image, options).map_err(|cause| Error::Machine {
+    let refuse = |cause| Error::Machine {
         device: id.clone(),
         cause,
-    })?;
+    };
+    let machine = EmulatorMachine::az3166(image, options).map_err(refuse)?;
+    if let Some(port) = &device.gdb {
+        let machine = DebuggedMachine::new(machine, *port.get_ref()).map_err(refuse)?;
+        return Ok(Box::new(machine));
+    }
     Ok(Box::new(machine))
 }
 

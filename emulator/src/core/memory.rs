@@ -192,6 +192,7 @@ impl Core {
         }
         if LENIENT.iter().any(|range| range.contains(&address)) {
             self.bus.note_unmodelled(None, address, false, now, pc);
+            self.after_access();
             return Ok(0);
         }
         Err(Trap::BusData(address))
@@ -239,6 +240,7 @@ impl Core {
         }
         if LENIENT.iter().any(|range| range.contains(&address)) {
             self.bus.note_unmodelled(None, address, true, now, pc);
+            self.after_access();
             return Ok(());
         }
         Err(Trap::BusData(address))

@@ -114,6 +114,13 @@ impl Core {
         self.bus.advance_due(self.now());
         self.time.set_rate(self.cycles, self.bus.clocks.hclk);
         self.bus.attention = false;
+        if let Some(text) = self.bus.fatal.take()
+            && self.halted.is_none()
+        {
+            self.halted = Some(Halted::Lockup(format!(
+                "{text}, and the bench forbids that"
+            )));
+        }
         let before = self.nvic.pending;
         if std::mem::take(&mut self.bus.irq.changed) {
             self.nvic.set_lines(self.bus.irq.levels);

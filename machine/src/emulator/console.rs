@@ -14,6 +14,12 @@ const QUIET: VirtualDuration = VirtualDuration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Console {
     port: Name,
+    state: Line,
+}
+
+/// An unfinished line, and when its last byte came.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Line {
     line: Vec<u8>,
     last: VirtualTime,
 }
@@ -22,17 +28,26 @@ impl Console {
     pub(super) fn new(port: String) -> Self {
         Self {
             port: Name::Owned(port),
-            line: Vec::new(),
-            last: VirtualTime::ZERO,
+            state: Line::default(),
         }
+    }
+
+    /// The unfinished line.
+    pub(super) fn line(&self) -> &Line {
+        &self.state
+    }
+
+    /// Goes on with another unfinished line.
+    pub(super) fn set_line(&mut self, line: Line) {
+        self.state = line;
     }
 
     /// Takes a byte whose stop bit ended at `time`.
     pub(super) fn push(&mut self, time: VirtualTime, byte: u8, out: &mut Vec<Output>) {
         self.flush_quiet(time, out);
-        self.line.push(byte);
-        self.last = time;
-        if byte == b'\n' || self.line.len() == MAX_LINE {
+        self.state.line.push(byte);
+        self.state.last = time;
+        if byte == b'\n' || self.state.line.len() == MAX_LINE {
             self.flush(time, out);
         }
     }
@@ -46,7 +61,7 @@ impl Console {
 
     /// When the port will have been silent long enough.
     pub(super) fn quiet_at(&self) -> Option<VirtualTime> {
-        (!self.line.is_empty()).then(|| self.last + QUIET)
+        (!self.state.line.is_empty()).then(|| self.state.last + QUIET)
     }
 
     fn flush(&mut self, time: VirtualTime, out: &mut Vec<Output>) {
@@ -54,7 +69,7 @@ impl Console {
             time,
             kind: OutputKind::Uart {
                 port: self.port.clone(),
-                bytes: std::mem::take(&mut self.line).into(),
+                bytes: std::mem::take(&mut self.state.line).into(),
             },
         });
     }

@@ -15,7 +15,11 @@
 //! A value set by hand takes the generator's place for good.
 
 mod console;
+mod debug;
+mod gdb_port;
+mod inspect;
 mod options;
+mod state;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,14 +27,17 @@ use twinbench_devkit_config as config;
 use twinbench_emulator::{
     Image, NextWake, Stop,
     board::{Board, BoardError},
+    gdb::GdbSession,
     peripheral::{Signal, SignalKind},
+    symbols::Symbols,
 };
 use twinbench_model::{VirtualDuration, VirtualTime};
 
 use self::console::Console;
-pub use self::options::EmulatorOptions;
+pub use self::{gdb_port::DebuggedMachine, options::EmulatorOptions};
 use crate::{
-    Capabilities, Error, Halt, Machine, Name, Output, OutputKind, Stimulus, Wake,
+    Capabilities, Debug, Error, Halt, Inspect, Machine, Name, Output, OutputKind, Snapshots,
+    Stimulus, Wake,
     generator::{Key, Sampler},
     modem::{Modem, ModemOutput},
 };
@@ -69,6 +76,12 @@ pub struct EmulatorMachine {
     /// What left the chip dated after the end of a slice.
     ahead: Vec<Signal>,
     out: Vec<Output>,
+    /// The firmware's file, and what was read of it.
+    elf: Option<Arc<[u8]>>,
+    symbols: Option<Box<Symbols>>,
+    /// A GDB client's session, and what waits to be sent to it.
+    debugger: Option<GdbSession>,
+    to_debugger: Vec<u8>,
 }
 
 /// A modem and where it is attached.
@@ -102,6 +115,9 @@ impl EmulatorMachine {
             device: options.device.clone(),
         };
         board.set_seed(key.quantity("board").bits());
+        board
+            .chip_mut()
+            .set_unmodelled_fatal(options.unmodelled_is_fatal);
         provision(&mut board, &options)?;
 
         let known = board.quantities();
@@ -162,6 +178,10 @@ impl EmulatorMachine {
             leds,
             ahead: Vec::new(),
             out: Vec::new(),
+            elf: options.elf,
+            symbols: None,
+            debugger: None,
+            to_debugger: Vec::new(),
         };
         machine.sample();
         Ok(machine)
@@ -225,8 +245,10 @@ impl EmulatorMachine {
         }
         let halt = match stop {
             Stop::Reached => return Ok(None),
-            // Nobody attaches a debugger without running the board itself.
-            Stop::Debug(stop) => Halt::Lockup(format!("stopped for a debugger: {stop:?}")),
+            Stop::Debug(_) => {
+                self.poll_debugger()?;
+                return Ok(Some((Halt::Debugger, true)));
+            }
             Stop::Lockup(reason) => Halt::Lockup(reason),
             Stop::Exited(code) => Halt::Exited(code),
         };
@@ -458,6 +480,18 @@ impl Machine for EmulatorMachine {
             deterministic: true,
             firmware: true,
         }
+    }
+
+    fn snapshots(&mut self) -> Option<&mut dyn Snapshots> {
+        Some(self)
+    }
+
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        Some(self)
+    }
+
+    fn debug(&mut self) -> Option<&mut dyn Debug> {
+        Some(self)
     }
 }
 

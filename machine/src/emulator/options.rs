@@ -1,6 +1,6 @@
 //! What makes one board in the emulator.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use twinbench_devkit_config::Settings;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration, VirtualTime};
@@ -33,6 +33,10 @@ pub struct EmulatorOptions {
     /// What the sensors measure, by quantity (see [`QUANTITIES`](super::QUANTITIES)); the others stay at what the
     /// board's sensors have after power-on.
     pub sensors: BTreeMap<String, Generator>,
+    /// Whether an access to a register that is not modelled stops the firmware.
+    pub unmodelled_is_fatal: bool,
+    /// The firmware's ELF file, to look into the machine by names; none: addresses only.
+    pub elf: Option<Arc<[u8]>>,
 }
 
 impl EmulatorOptions {
@@ -49,6 +53,8 @@ impl EmulatorOptions {
             device_key: String::new(),
             telemetry_interval: None,
             sensors: BTreeMap::new(),
+            unmodelled_is_fatal: false,
+            elf: None,
         }
     }
 }

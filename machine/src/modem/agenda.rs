@@ -8,7 +8,7 @@ use twinbench_model::VirtualTime;
 use crate::NetworkRequest;
 
 /// Something that leaves the modem.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ModemOutput {
     /// Bytes that begin to leave for the firmware.
     Line(Bytes),
@@ -19,7 +19,7 @@ pub enum ModemOutput {
 }
 
 /// Something to do at a time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) enum Task {
     Emit(ModemOutput),
     /// A restart is done.
@@ -43,7 +43,7 @@ pub(super) enum Task {
 }
 
 /// Tasks in order of time, and of making within one time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Agenda {
     tasks: BTreeMap<(VirtualTime, u64), Task>,
     made: u64,

@@ -18,7 +18,7 @@ const MAX_SEGMENT: usize = 1460;
 const SEND_DELAY: VirtualDuration = VirtualDuration::from_millis(3);
 
 /// A connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Link {
     /// Its number at the network; a new one at every attempt.
     pub(super) connection: u32,
@@ -29,7 +29,7 @@ pub(super) struct Link {
 }
 
 /// How far a connection is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum LinkState {
     /// Names and handshakes; the network does not know of it yet.
     Preparing,

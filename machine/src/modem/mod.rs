@@ -47,7 +47,7 @@ use self::{
 use crate::{NetworkEvent, NetworkRequest};
 
 /// A serial modem.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Modem {
     options: ModemOptions,
     epoch: Epoch,
@@ -72,7 +72,7 @@ pub struct Modem {
 }
 
 /// What bytes from the firmware are taken for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 enum Input {
     /// Commands.
     Command,
@@ -87,7 +87,7 @@ enum Input {
 }
 
 /// The command in progress; until it is done others are answered with `busy p...`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Job {
     Join,
     Open(usize),
@@ -151,6 +151,16 @@ impl Modem {
             out: Vec::new(),
             options,
         }
+    }
+
+    /// Goes on as `state` would, in this modem's own surroundings.
+    pub(crate) fn restore(&mut self, state: Self) {
+        let (options, epoch) = (std::mem::take(&mut self.options), self.epoch);
+        *self = Self {
+            options,
+            epoch,
+            ..state
+        };
     }
 
     /// When the modem has something to do next, if nothing comes in before.

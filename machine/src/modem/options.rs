@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use twinbench_model::VirtualDuration;
 
 /// The Wi-Fi networks within reach.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum AccessPoints {
     /// Whatever is asked for is there and takes any password.
     #[default]
@@ -16,7 +16,7 @@ pub enum AccessPoints {
 
 /// How long a modem takes for what takes time. Chosen as plausible for an ESP32 in a quiet
 /// network; nothing depends on the exact figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Delays {
     /// From a restart to `ready`.
     pub restart: VirtualDuration,
@@ -53,7 +53,7 @@ impl Default for Delays {
 }
 
 /// What makes one modem.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ModemOptions {
     /// The Wi-Fi networks within reach.
     pub access_points: AccessPoints,

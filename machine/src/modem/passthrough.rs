@@ -11,7 +11,7 @@ const PACKET: usize = 2920;
 const QUIET: VirtualDuration = VirtualDuration::from_millis(20);
 
 /// Bytes that wait to be sent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Passthrough {
     waiting: Vec<u8>,
     /// When the last byte came.

@@ -8,7 +8,7 @@ use super::{Command, Form, Input, Modem, Outcome, Task, syntax::Argument};
 const DEFAULT_SERVERS: [&str; 3] = ["cn.ntp.org.cn", "ntp.sjtu.edu.cn", "us.pool.ntp.org"];
 
 /// What is set, and whether the time is known.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Sntp {
     enabled: bool,
     /// As given in `AT+CIPSNTPCFG`: whole hours or `hhmm`.

@@ -4,7 +4,7 @@
 pub(super) const MAX_LINE: usize = 256;
 
 /// Collects a line, however long it is, in bounded memory.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct LineReader {
     line: Vec<u8>,
     overflow: bool,

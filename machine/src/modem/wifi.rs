@@ -13,7 +13,7 @@ use super::{
 const REJOIN_AFTER: VirtualDuration = VirtualDuration::from_secs(1);
 
 /// The station's state.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Station {
     /// `AT+CWMODE`: 0 off, 1 station, 2 access point, 3 both.
     mode: u8,
