@@ -93,6 +93,15 @@ pub fn derive_key(seed: u64, device: &DeviceId) -> SymmetricKey {
     SymmetricKey(Arc::from(mac.finalize().into_bytes().as_slice()))
 }
 
+/// The test key of a shared access policy, derived from the bench's seed as [`derive_key`] does it
+/// for devices, under a label of its own. No secret either.
+pub fn derive_policy_key(seed: u64, policy: &str) -> SymmetricKey {
+    let mut mac = keyed(&seed.to_be_bytes());
+    mac.update(b"twinbench policy key\0");
+    mac.update(policy.as_bytes());
+    SymmetricKey(Arc::from(mac.finalize().into_bytes().as_slice()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

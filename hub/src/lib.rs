@@ -69,7 +69,7 @@ mod versioned;
 pub use auth::AuthError;
 pub use certificate::ClientCertificate;
 pub use hub::{Hub, PublishError, RestoreError};
-pub use key::{KeyError, SymmetricKey, derive_key};
+pub use key::{KeyError, SymmetricKey, derive_key, derive_policy_key};
 pub use options::{Options, OptionsError, Permission, Policy};
 pub use output::{CloseReason, ConnectionId, HubOutput};
 pub use redact::redact;

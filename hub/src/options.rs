@@ -31,6 +31,12 @@ pub struct Options {
     /// Bytes of messages per partition that stay in memory at most, whatever the two numbers
     /// above say; the newest message always stays. Default 64 MiB.
     pub memory_bytes: usize,
+    /// How long a message to a device waits unless its sender says otherwise. Default 1 hour; the
+    /// cloud offers up to 2 days.
+    pub c2d_ttl: VirtualDuration,
+    /// How often a message to a device is delivered before it is given up. Default 10; the cloud
+    /// offers 1 to 100.
+    pub c2d_deliveries: u32,
     /// Shared access policies: keys of the hub itself. Default none.
     pub policies: Vec<Policy>,
     /// The id scope under which devices register; `None` takes any. Default `None`.
@@ -101,6 +107,8 @@ impl Options {
             memory_window: 1_024,
             memory_limit: 65_536,
             memory_bytes: 64 << 20,
+            c2d_ttl: VirtualDuration::from_secs(3_600),
+            c2d_deliveries: 10,
             policies: Vec::new(),
             id_scope: None,
             assigned_hub: "localhost".to_owned(),

@@ -116,14 +116,18 @@ impl From<scenario::Trouble> for Failure {
 impl From<serve::Error> for Failure {
     fn from(error: serve::Error) -> Self {
         let help = match &error {
-            serve::Error::Port { what: "MQTT", .. } => {
-                Some("set `[hub] port` in the bench file; 0 takes any free one")
-            }
             serve::Error::Port {
                 what: "Durable Task",
                 ..
             } => Some("choose another with --durable-task-port; 0 takes any free one"),
-            serve::Error::Port { .. } => Some("choose another with --port; 0 takes any free one"),
+            serve::Error::Port {
+                what: "the API", ..
+            } => Some("choose another with --port; 0 takes any free one"),
+            serve::Error::Port { .. } => Some(
+                "set another in `[hub.ports]` or on the command line (0 takes any free one), or take free ones for all with --any-ports",
+            ),
+            serve::Error::Certificates(_) => Some("`--certificates FOLDER` keeps them elsewhere"),
+            serve::Error::Hub(_) => Some("look at `[hub]` and `[[bridge]]` in the bench file"),
             serve::Error::Key(_) => {
                 Some("look for missing rights; `--data FOLDER` uses another folder")
             }

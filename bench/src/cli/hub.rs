@@ -6,8 +6,8 @@ use clap::Subcommand;
 use serde_json::json;
 use twinbench_hub::net::{Certificates, how_to_trust};
 
-use super::{Failure, Format};
-use crate::exit::Exit;
+use super::{Failure, Format, connections::Connections};
+use crate::{exit::Exit, file::BenchFile};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -19,6 +19,21 @@ pub(crate) struct Args {
 enum Verb {
     /// Print where the hub's authority is, and how each SDK is told to trust it.
     Ca(Ca),
+    /// Print the connection strings of a bench's hub: owner, policies, built-in endpoint, devices.
+    /// They hold keys.
+    ConnectionStrings(ConnectionStrings),
+}
+
+#[derive(Debug, clap::Args)]
+struct ConnectionStrings {
+    /// The bench file.
+    bench: PathBuf,
+    /// Print JSON; the same as `--format json`.
+    #[arg(long)]
+    json: bool,
+    /// Use this seed instead of the bench file's: keys are derived from it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +47,10 @@ struct Ca {
 }
 
 pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
-    let Verb::Ca(ca) = &args.verb;
+    let ca = match &args.verb {
+        Verb::Ca(ca) => ca,
+        Verb::ConnectionStrings(args) => return connection_strings(args, format),
+    };
     let folder = ca.folder.clone().or_else(folder).ok_or_else(|| {
         Failure::new(Exit::Setup, "this user has no data folder").help("name one with --folder")
     })?;
@@ -46,8 +64,20 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     Ok(Exit::Pass)
 }
 
+fn connection_strings(args: &ConnectionStrings, format: Format) -> Result<Exit, Failure> {
+    let mut file = BenchFile::load(&args.bench)?;
+    file.seed = args.seed.unwrap_or(file.seed);
+    let all = Connections::new(&file, &file.hub.ports);
+    if args.json || format == Format::Json {
+        println!("{}", json!(all));
+    } else {
+        print!("{}", all.text(usize::MAX));
+    }
+    Ok(Exit::Pass)
+}
+
 /// Where the certificates are unless somebody says otherwise.
-fn folder() -> Option<PathBuf> {
+pub(super) fn folder() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let base = if cfg!(windows) {
         PathBuf::from(variable("LOCALAPPDATA")?)

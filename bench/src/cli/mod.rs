@@ -2,9 +2,11 @@
 
 mod check;
 mod completions;
+mod connections;
 mod explore;
 mod failure;
 mod hub;
+mod hub_ports;
 mod key;
 mod logging;
 mod progress;
@@ -91,7 +93,7 @@ enum Verb {
     Worker(worker::Args),
     /// Show the key that guards the API of a data folder.
     Key(key::Args),
-    /// What clients need to know of the hub: its certificates.
+    /// What clients need to know of the hub: its certificates and connection strings.
     Hub(hub::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),

@@ -33,15 +33,14 @@ pub(crate) struct Args {
     /// How long to run, in virtual time, as fast as the work allows: `90s`, `10m`, `2h`.
     #[arg(long = "for", value_name = "TIME")]
     length: Option<VirtualDuration>,
-    /// Then keep running at real time and serve the API, the page and the MQTT port.
+    /// Then keep running at real time and serve the API, the page and the hub's ports.
     #[arg(long)]
     serve: bool,
     /// The API's port on loopback; 0 takes any free one. Default: the bench file's, or 7878.
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// The plain MQTT port on loopback; 0 takes any free one. Default: the bench file's, or 1883.
-    #[arg(long, value_name = "PORT")]
-    mqtt_port: Option<u16>,
+    #[command(flatten)]
+    hub: super::hub_ports::HubPorts,
     /// Open this port on loopback to Durable Task clients and workers; 0 takes any free one.
     /// Default: the bench file's, if its `[durable_task]` says `listen = true`. A run with `--for`
     /// begins when a worker has come, and its time stands while workers have work.
@@ -143,7 +142,8 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         durability: args.durability.into(),
     };
     let api = args.port.unwrap_or(file.api.port);
-    let listen = (args.serve || file.hub.listen).then_some(args.mqtt_port.unwrap_or(file.hub.port));
+    let listen = args.serve || file.hub.listen || args.hub.wanted();
+    let (ports, plain) = args.hub.over(&file.hub);
     file.durable_task.listen |= args.durable_task_port.is_some();
     let durable_task = file
         .durable_task
@@ -154,17 +154,25 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let end = args.length.map(|length| session.now() + length);
     // Ports are taken before the work begins: a busy one must not cost a finished run.
-    let mut server = if args.serve || listen.is_some() || durable_task.is_some() {
+    let mut server = if listen || durable_task.is_some() {
+        let certificates = args.hub.certificates(&data);
         let doors = serve::Doors {
             api: args.serve.then_some(api),
-            mqtt: listen,
+            hub: listen.then_some(serve::HubDoors {
+                ports: &ports,
+                plain,
+                certificates: &certificates,
+                bench: &args.bench,
+                session: &session,
+            }),
             durable_task,
             epoch: session.epoch(),
             data: &data,
             page: &args.page,
         };
         let server = serve::open(doors)?;
-        announce(&server, &data, format);
+        session.listens(server.hub().map(|hub| serde_json::json!(hub)));
+        announce(&server, &session, &data, format);
         Some(server)
     } else {
         None
@@ -220,7 +228,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn announce(server: &serve::Server, data: &Path, format: Format) {
+fn announce(server: &serve::Server, session: &Session, data: &Path, format: Format) {
     match format {
         Format::Human => {
             if let Some(address) = server.api {
@@ -234,8 +242,8 @@ fn announce(server: &serve::Server, data: &Path, format: Format) {
                     data.display()
                 );
             }
-            if let Some(address) = server.mqtt {
-                eprintln!("MQTT on {address}, plain, loopback only");
+            if let Some(addresses) = server.hub() {
+                eprint!("{}", super::hub_ports::shown(addresses, session.file()));
             }
             if let Some(address) = server.durable_task {
                 eprintln!("Durable Task on {address} (gRPC), task hub default, loopback only");
@@ -243,7 +251,7 @@ fn announce(server: &serve::Server, data: &Path, format: Format) {
         }
         Format::Json => println!(
             "{}",
-            serde_json::json!({"serving": {"api": server.api, "mqtt": server.mqtt, "durableTask": server.durable_task, "data": data}})
+            serde_json::json!({"serving": {"api": server.api, "hub": server.hub(), "durableTask": server.durable_task, "data": data}})
         ),
     }
 }

@@ -35,11 +35,7 @@ pub(super) fn check(path: &Path, text: &str, file: &BenchFile) -> Result<(), Err
         )
         .help("use letters, digits, - and _"));
     }
-    if let Some(partitions) = &file.hub.partitions
-        && !(2..=32).contains(partitions.get_ref())
-    {
-        return Err(at(partitions.span(), "a hub has 2 to 32 partitions".into()));
-    }
+    super::hub::check(path, text, file)?;
     let mut seen = BTreeSet::new();
     for device in &file.device {
         check_device(path, text, device)?;
@@ -81,10 +77,8 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
     if let Some(port) = &device.gdb {
         let many = device.count.as_ref().is_some_and(|it| *it.get_ref() > 1);
         if device.backend != Backend::Emulator {
-            return Err(
-                at(port.span(), "GDB needs firmware in the emulator".into())
-                    .help("remove `gdb`, or set `backend = \"emulator\"`"),
-            );
+            return Err(at(port.span(), "GDB needs firmware in the emulator".into())
+                .help("remove `gdb`, or set `backend = \"emulator\"`"));
         }
         if many && *port.get_ref() != 0 {
             return Err(at(
@@ -96,7 +90,7 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
     }
     match device.backend {
         Backend::Emulator => check_emulator(path, text, device),
-        Backend::Simulated => {
+        Backend::Simulated | Backend::External => {
             for (field, span) in [
                 ("board", device.board.as_ref().map(toml::Spanned::span)),
                 (
@@ -105,9 +99,20 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
                 ),
             ] {
                 if let Some(span) = span {
-                    return Err(at(span, format!("a simulated device has no {field}"))
-                        .help("remove it, or set `backend = \"emulator\"`"));
+                    return Err(
+                        at(span, format!("a device without firmware has no {field}"))
+                            .help("remove it, or set `backend = \"emulator\"`"),
+                    );
                 }
+            }
+            if device.backend == Backend::External {
+                return match device.sensors.keys().next() {
+                    None => Ok(()),
+                    Some(sensor) => Err(at(
+                        sensor.span(),
+                        "an external device measures by itself: it has no sensors here".into(),
+                    )),
+                };
             }
             check_quantities(path, text, device, &SIMULATED)
         }

@@ -4,6 +4,7 @@
 //! and column.
 
 mod check;
+mod hub;
 
 use std::{
     collections::BTreeMap,
@@ -13,9 +14,14 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 use twinbench_engine::Limits;
+use twinbench_hub::bridge::{BridgeConfig, Secret};
 use twinbench_machine::generator::Generator;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration};
 
+pub use hub::{
+    AuthoritySection, C2dSection, EnrollmentSection, HubSection, PermissionName, PolicySection,
+    Ports, RouteSection,
+};
 /// What is wrong with a bench file.
 pub use twinbench_scenario::FileError as Error;
 
@@ -41,6 +47,9 @@ pub struct BenchFile {
     /// The hub.
     #[serde(default)]
     pub hub: HubSection,
+    /// Bridges from other MQTT brokers into the hub.
+    #[serde(default)]
+    pub bridge: Vec<Spanned<BridgeConfig>>,
     /// The applications behind the hub.
     #[serde(default)]
     pub app: Vec<App>,
@@ -79,6 +88,9 @@ pub struct Device {
     pub interval: Option<Spanned<VirtualDuration>>,
     /// Its display name in telemetry (`simulated` only); default: the id.
     pub device_name: Option<String>,
+    /// Its symmetric key in base64, for production connection strings; default: derived from the
+    /// bench's seed.
+    pub key: Option<Spanned<Secret>>,
     /// The application's configuration of its entity, as `PUT …/configuration` takes it.
     pub configuration: Option<toml::Table>,
     /// The port on loopback at which GDB finds its firmware (`emulator` only); 0 takes any free one.
@@ -108,6 +120,8 @@ pub enum Backend {
     Emulator,
     /// No firmware: generators send telemetry.
     Simulated,
+    /// An identity only: a program outside of the bench connects as this device.
+    External,
 }
 
 /// How a device with firmware reaches the hub.
@@ -116,31 +130,6 @@ pub enum Backend {
 pub struct Link {
     /// A serial modem on this UART of the board (`usart1`).
     pub modem: Spanned<String>,
-}
-
-/// `[hub]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HubSection {
-    /// The host name that devices use and sign tokens for.
-    pub host: String,
-    /// Partitions of the event log, 2 to 32 (IoT Hub: fixed at creation).
-    pub partitions: Option<Spanned<u16>>,
-    /// Open a real MQTT port even in a headless run.
-    pub listen: bool,
-    /// The plain MQTT port; 0 takes any free one.
-    pub port: u16,
-}
-
-impl Default for HubSection {
-    fn default() -> Self {
-        Self {
-            host: "localhost".into(),
-            partitions: None,
-            listen: false,
-            port: 1883,
-        }
-    }
 }
 
 /// `[api]`.

@@ -40,6 +40,9 @@ pub struct Report {
     pub digest: Option<String>,
     /// Per device.
     pub devices: Vec<DeviceRow>,
+    /// Where the hub listened, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Value>,
     /// Files of the run, relative to its folder.
     pub files: Vec<String>,
     /// The run's folder.
@@ -150,6 +153,7 @@ fn gather(session: &Session, folder: &Path) -> Report {
         events: stats.events,
         digest: None,
         devices,
+        ports: session.ports().cloned(),
         files: Vec::new(),
         folder: folder.to_owned(),
     }

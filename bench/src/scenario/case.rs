@@ -120,6 +120,7 @@ fn known(file: &BenchFile) -> Known {
             Backend::Simulated if device.sensors.is_empty() => {
                 vec!["temperature".into(), "humidity".into()]
             }
+            Backend::External => Vec::new(),
             Backend::Simulated => device
                 .sensors
                 .keys()

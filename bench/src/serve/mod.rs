@@ -1,9 +1,10 @@
-//! Serving: HTTP API and MQTT port in front of a session that one thread steps.
+//! Serving: HTTP API, the hub's ports and the door for workers in front of a session that one thread steps.
 //!
 //! **Invariant:** only the thread that steps touches the session. Requests and packets come to it
 //! through one channel and are answered between two steps, so one place orders all events.
 
 mod durable;
+mod hub;
 pub mod key;
 mod metrics;
 mod pace;
@@ -23,11 +24,12 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use twinbench_durabletask::{EngineJobs, Listening, ServerOptions, engine_handle};
 use twinbench_engine::http;
-use twinbench_hub::net::{Net, NetEvent, NetOptions};
+use twinbench_hub::{handle::HubJobs, net::NetEvent};
 use twinbench_model::{Epoch, VirtualTime};
 use twinbench_serverless::rest;
 
 use crate::session::{self, Session, Stats};
+pub use hub::{HubAddresses, HubDoors};
 pub use pace::Pace;
 pub use running::{Running, StartError, start};
 
@@ -39,7 +41,7 @@ pub(crate) enum Command {
     Durable(http::Request, oneshot::Sender<http::Response>),
     /// Where the bench stands.
     Status(oneshot::Sender<(twinbench_model::api::BenchStatus, Stats)>),
-    /// News from an MQTT socket.
+    /// News from a socket of the hub.
     Net(NetEvent),
 }
 
@@ -56,7 +58,8 @@ const MOST_SILENCES: u32 = 60;
 /// Who wants something of the session.
 enum Next {
     Command(Command),
-    Workers,
+    /// Workers, or service clients of the hub.
+    Jobs,
     Nothing,
 }
 
@@ -65,8 +68,8 @@ enum Next {
 pub struct Doors<'a> {
     /// The API's port; `None`: no API; 0: any free one.
     pub api: Option<u16>,
-    /// The plain MQTT port; `None`: none; 0: any free one.
-    pub mqtt: Option<u16>,
+    /// The hub's ports; `None`: none.
+    pub hub: Option<HubDoors<'a>>,
     /// The port for Durable Task clients and workers; `None`: none; 0: any free one.
     pub durable_task: Option<u16>,
     /// The UTC instant of virtual time zero.
@@ -93,6 +96,12 @@ pub enum Error {
     /// The key cannot be made or read.
     #[error("API key in the data folder: {0}")]
     Key(#[source] std::io::Error),
+    /// The hub's certificates cannot be made or read.
+    #[error("the hub's certificates: {0}")]
+    Certificates(#[from] twinbench_hub::net::CertificateError),
+    /// Something of the hub cannot be as the bench file has it.
+    #[error("hub: {0}")]
+    Hub(String),
     /// The server's own threads could not start.
     #[error("server: {0}")]
     Start(#[source] std::io::Error),
@@ -110,8 +119,6 @@ pub enum Error {
 pub struct Server {
     /// The API's address.
     pub api: Option<SocketAddr>,
-    /// The MQTT port's address.
-    pub mqtt: Option<SocketAddr>,
     /// The address for Durable Task clients and workers.
     pub durable_task: Option<SocketAddr>,
     /// The key that the API asks for.
@@ -121,7 +128,7 @@ pub struct Server {
     workers: Option<EngineJobs>,
     /// Ends the Durable Task server, which lets its last answers go first.
     closing: Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>,
-    net: Option<Net>,
+    hub: Option<hub::HubServer>,
     // Dropped last: ends the tasks that serve.
     runtime: tokio::runtime::Runtime,
 }
@@ -161,24 +168,10 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
         Ok::<_, Error>(address)
     });
     let api = api.transpose()?;
-    let net = doors.mqtt.map(|port| {
-        let listening = runtime.block_on(Net::listen(NetOptions::new(port)));
-        let (net, mut events) = listening.map_err(|cause| Error::Port {
-            what: "MQTT",
-            port,
-            cause: cause.to_string(),
-        })?;
-        runtime.spawn(async move {
-            while let Some(event) = events.recv().await {
-                if to.send(Command::Net(event)).await.is_err() {
-                    break;
-                }
-            }
-        });
-        Ok::<_, Error>(net)
-    });
-    let net = net.transpose()?;
-    let mqtt = net.as_ref().map(Net::address);
+    let hub = doors
+        .hub
+        .map(|it| hub::HubServer::open(&runtime, it, doors.data, to))
+        .transpose()?;
     let workers = doors
         .durable_task
         .map(|port| open_to_workers(&runtime, port, doors.epoch))
@@ -189,14 +182,13 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
     };
     Ok(Server {
         api,
-        mqtt,
         durable_task,
         key,
         commands,
         waits: durable::Waits::default(),
         workers,
         closing,
-        net,
+        hub,
         runtime,
     })
 }
@@ -320,8 +312,16 @@ impl Server {
         if let Some(workers) = &mut self.workers {
             session.serve_workers(workers)?;
         }
+        if let Some(hub) = &mut self.hub {
+            session.serve_hub(&mut hub.jobs)?;
+        }
         self.waits.look(session, session.now())?;
         self.answer_sockets(session)
+    }
+
+    /// Where the hub listens.
+    pub fn hub(&self) -> Option<&HubAddresses> {
+        self.hub.as_ref().map(|hub| &hub.addresses)
     }
 
     /// Runs the session at a pace until `stop`, answering in between.
@@ -350,6 +350,10 @@ impl Server {
                 Some(workers) => session.serve_workers(workers)?,
                 None => session.commit()?,
             }
+            if let Some(hub) = &mut self.hub {
+                session.serve_hub(&mut hub.jobs)?;
+            }
+            self.answer_sockets(session)?;
             self.waits.look(session, target.max(session.now()))?;
             let wait = pace
                 .wall_until(session.next_step(VirtualTime::MAX))
@@ -360,7 +364,7 @@ impl Server {
             }
             match next {
                 Next::Nothing => {}
-                Next::Workers => self.serve_waiting(session)?,
+                Next::Jobs => self.serve_waiting(session)?,
                 Next::Command(command) => {
                     self.answer(session, command)?;
                     self.serve_waiting(session)?;
@@ -375,6 +379,7 @@ impl Server {
     fn next(&mut self, wait: Duration) -> Next {
         let commands = &mut self.commands;
         let workers = self.workers.as_ref().map(EngineJobs::ready);
+        let clients = self.hub.as_ref().map(|hub| HubJobs::ready(&hub.jobs));
         self.runtime.block_on(async {
             let workers = async {
                 match workers {
@@ -382,9 +387,16 @@ impl Server {
                     None => std::future::pending().await,
                 }
             };
+            let clients = async {
+                match clients {
+                    Some(ready) => ready.await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 command = commands.recv() => command.map_or(Next::Nothing, Next::Command),
-                () = workers => Next::Workers,
+                () = workers => Next::Jobs,
+                () = clients => Next::Jobs,
                 () = tokio::time::sleep(wait) => Next::Nothing,
             }
         })
@@ -393,11 +405,8 @@ impl Server {
     fn answer_sockets(&self, session: &mut Session) -> Result<(), Error> {
         let mut out = Vec::new();
         session.answer_sockets(&mut out)?;
-        if let Some(net) = &self.net {
-            for output in &out {
-                // A socket that has gone in the meantime is reported by an event of its own.
-                net.apply(output);
-            }
+        if let Some(hub) = &self.hub {
+            hub.apply(&out);
         }
         Ok(())
     }

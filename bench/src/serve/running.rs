@@ -61,7 +61,7 @@ pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartErro
     let mut session = Session::open(file, &options)?;
     let doors = Doors {
         api: Some(0),
-        mqtt: None,
+        hub: None,
         durable_task: session.file().durable_task.listen.then_some(0),
         epoch: session.epoch(),
         data: &options.data,

@@ -152,7 +152,7 @@ impl Session {
     /// When it cannot be committed.
     pub fn answer_now(&mut self) -> Result<(), Error> {
         self.settle()?;
-        self.commit()
+        self.commit_and_hand_out()
     }
 }
 

@@ -69,6 +69,7 @@ impl Fleet {
                     emulator(file, folder, &id, device, epoch, start, &mut images)?
                 }
                 Backend::Simulated => simulated(file, folder, &id, device, epoch, start)?,
+                Backend::External => continue,
             };
             let wake = machine.next_wake();
             slots.push(Slot {
@@ -275,7 +276,7 @@ fn emulator(
             .as_ref()
             .map(|link| link.modem.get_ref().clone()),
         hub_host: file.hub.host.clone(),
-        device_key: twinbench_hub::derive_key(file.seed, id).to_base64(),
+        device_key: super::device_key(file.seed, id, device).to_base64(),
         telemetry_interval: device.interval.as_ref().map(|it| *it.get_ref()),
         sensors: generators(id, device, folder)?,
         unmodelled_is_fatal: device.unmodelled == Unmodelled::Fatal,

@@ -3,6 +3,7 @@
 //! **Invariant:** everything that leaves the session (an answer to a machine, to a socket, to an
 //! HTTP client) leaves after the commit that caused it.
 
+mod archive;
 mod data;
 mod drive;
 mod durable;
@@ -10,6 +11,7 @@ mod engines;
 mod error;
 mod faults;
 mod fleet;
+mod hub;
 mod network;
 mod open;
 mod runs;
@@ -33,6 +35,8 @@ pub use data::DataFolder;
 pub use drive::InstanceView;
 pub use error::Error;
 pub use faults::{CrashPoint, MessageFault, MessageFaultKind};
+pub(crate) use hub::{authorities, method_answer};
+pub use hub::{device_key, policies};
 pub use runs::new_run;
 pub use scribe::Kept;
 pub(crate) use scribe::file_stem;
@@ -88,6 +92,8 @@ pub struct Session {
     work: step::Work,
     watched: drive::Watched,
     faults: faults::Faults,
+    /// Where its hub listens, for the report.
+    ports: Option<serde_json::Value>,
 }
 
 /// Figures for progress, summary and `/metrics`.
@@ -115,6 +121,16 @@ impl Session {
     /// The bench file.
     pub fn file(&self) -> &BenchFile {
         &self.file
+    }
+
+    /// Notes where its hub listens, for the report.
+    pub fn listens(&mut self, ports: Option<serde_json::Value>) {
+        self.ports = ports;
+    }
+
+    /// Where its hub listens, if it does.
+    pub fn ports(&self) -> Option<&serde_json::Value> {
+        self.ports.as_ref()
     }
 
     /// The current virtual time.

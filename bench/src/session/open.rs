@@ -12,13 +12,13 @@ use twinbench_recording::{Header, Recorder};
 use twinbench_serverless::Application;
 
 use super::{
-    DataFolder, Error, Fleet, Network, Options, Scribe, SeriesTap, Session, drive::Watched,
-    faults::Faults, step::Work,
+    DataFolder, Error, Fleet, Network, Options, Scribe, SeriesTap, Session,
+    drive::Watched,
+    faults::Faults,
+    hub::{device_key, hub_options},
+    step::Work,
 };
 use crate::file::{App, BenchFile};
-
-/// Partitions of a hub when the bench file says nothing (IoT Hub's default).
-const PARTITIONS: u16 = 4;
 
 impl Session {
     /// Opens the data folder, makes the machines and starts the recording.
@@ -118,11 +118,13 @@ impl Session {
             work: Work::default(),
             watched: Watched::default(),
             faults: Faults::new(file.seed, clients),
+            ports: None,
             file,
         };
         if head.is_none() {
             session.prepare()?;
         }
+        session.prepare_hub()?;
         session.settle()?;
         session.commit()?;
         Ok(session)
@@ -133,14 +135,16 @@ impl Session {
         let setting = |id: &DeviceId, cause: &dyn std::fmt::Display| {
             Error::Setting(format!("device {id}: {cause}"))
         };
-        let devices: Vec<(DeviceId, Option<toml::Table>)> = self
+        let devices: Vec<_> = self
             .file
             .devices()
             .into_iter()
-            .map(|(id, device)| (id, device.configuration.clone()))
+            .map(|(id, device)| {
+                let key = device_key(self.file.seed, &id, device);
+                (id, key, device.configuration.clone())
+            })
             .collect();
-        for (id, configuration) in devices {
-            let key = twinbench_hub::derive_key(self.file.seed, &id);
+        for (id, key, configuration) in devices {
             self.hub
                 .add_device(id.clone(), key.clone(), key, self.now)
                 .map_err(|cause| setting(&id, &cause))?;
@@ -173,17 +177,7 @@ pub(super) fn rooms(
     clients: ClientFaults,
 ) -> Result<(Hub, Engine, Application), Error> {
     let epoch = file.epoch;
-    let mut hub_options = twinbench_hub::Options::new(epoch);
-    hub_options.host_names = vec![
-        file.hub.host.clone(),
-        "localhost".into(),
-        "127.0.0.1".into(),
-    ];
-    hub_options.partitions = file
-        .hub
-        .partitions
-        .as_ref()
-        .map_or(PARTITIONS, |it| *it.get_ref());
+    let hub_options = hub_options(file);
     let mut rows = Vec::new();
     for table in [Table::HubDevices, Table::HubEvents, Table::HubCheckpoints] {
         let stored = store.load(table).map_err(Error::store)?;

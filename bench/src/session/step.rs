@@ -294,7 +294,7 @@ impl Session {
     }
 
     /// Hands the hub's answers to machines and sockets. Called after the commit only.
-    fn hand_out(&mut self) -> Result<(), Error> {
+    pub(super) fn hand_out(&mut self) -> Result<(), Error> {
         let mut outputs = std::mem::take(&mut self.work.hub);
         for output in outputs.drain(..) {
             let (HubOutput::Send { connection: id, .. } | HubOutput::Close { connection: id, .. }) =

@@ -124,6 +124,78 @@ fn wrong_values_are_named() {
 }
 
 #[test]
+fn a_hub_that_cannot_be_is_named_with_its_place() {
+    let hub = |text: &str, parts: &[&str]| check(&with(&format!("[hub]\n{text}")), 2, parts);
+    hub(
+        "listn = true\n",
+        &["bench.toml:5:1", "did you mean `listen`?"],
+    );
+    hub("ports = { mqtt = 70000 }\n", &["bench.toml:5:", "70000"]);
+    hub(
+        "ports = { mqttt = 1 }\n",
+        &["bench.toml:5:11", "did you mean `mqtt`?"],
+    );
+    hub("ports = { https = [443, -1] }\n", &["bench.toml:5:"]);
+    hub("profile = \"S4\"\n", &["bench.toml:5:11", "S4"]);
+    hub(
+        "profile = \"S3\"\nunits = 11\n",
+        &["bench.toml:6:9", "1 to 10 units"],
+    );
+    hub(
+        "retention = \"10ms\"\n",
+        &["bench.toml:5:13", "1s or longer"],
+    );
+    hub(
+        "c2d = { deliveries = 101 }\n",
+        &["bench.toml:5:22", "1 to 100"],
+    );
+    hub(
+        "[[hub.route]]\nname = \"hot\"\ncondition = \"level = \"\n",
+        &["bench.toml:7:13", "at character"],
+    );
+    hub(
+        "[[hub.route]]\nname = \"hot\"\nendpoint = \"blob\"\n",
+        &["bench.toml:7:12", "\"events\" only"],
+    );
+    hub(
+        "[[hub.policy]]\nname = \"p\"\npermissions = [\"service-conect\"]\n",
+        &["bench.toml:7:", "did you mean `service-connect`?"],
+    );
+    hub(
+        "[[hub.policy]]\nname = \"p\"\npermissions = []\nkey = \"short\"\n",
+        &["bench.toml:8:7", "base64"],
+    );
+    hub(
+        "[[hub.enrollment]]\nname = \"e\"\nauthority = \"plant\"\n",
+        &["bench.toml:7:13", "group = true"],
+    );
+    hub(
+        "[[hub.enrollment]]\nname = \"e\"\nthumbprint = \"xyz\"\n",
+        &["bench.toml:7:14"],
+    );
+    check(
+        &with("[[hub.authority]]\nname = \"plant\"\ncertificate = \"none.pem\"\n"),
+        3,
+        &["bench.toml:6:15", "none.pem"],
+    );
+    check(
+        &with(
+            "[[bridge]]\nname = \"b\"\nbroker = \"http://x\"\nrule = [{ topic = \"t\", device = \"d\" }]\n",
+        ),
+        2,
+        &["bench.toml:4", "mqtt://host"],
+    );
+    let external = "[[device]]\nid = \"d\"\nbackend = \"external\"\n";
+    check(
+        &with(&format!(
+            "{external}[device.sensors]\ntemperature = {{ constant = 1.0 }}\n"
+        )),
+        2,
+        &["measures by itself"],
+    );
+}
+
+#[test]
 fn nothing_to_run_has_its_own_code() {
     check(HEAD, 4, &["no devices"]);
     let folder = tempfile::tempdir().unwrap();
@@ -139,11 +211,7 @@ fn a_busy_port_is_named_before_the_run() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join("bench.toml"),
-        with(SIMULATED) + "[hub]\nport = 0\n",
-    )
-    .unwrap();
+    fs::write(folder.path().join("bench.toml"), with(SIMULATED)).unwrap();
     let (exit, message) = twinbench(
         folder.path(),
         &[
@@ -154,6 +222,9 @@ fn a_busy_port_is_named_before_the_run() {
             "--serve",
             "--port",
             &port,
+            "--any-ports",
+            "--certificates",
+            "certificates",
         ],
     );
     assert_eq!(exit, 3, "{message}");

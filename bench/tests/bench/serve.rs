@@ -34,12 +34,10 @@ pub(crate) fn serve_with(arguments: &[&str], more: &str) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let text = std::fs::read_to_string(common::fixture("journey.toml")).unwrap();
-    let text = text
-        .replace("host = \"localhost\"", "host = \"localhost\"\nport = 0")
-        .replace(
-            "../firmware/",
-            &format!("{}/../firmware/", common::fixture("").display()),
-        );
+    let text = text.replace(
+        "../firmware/",
+        &format!("{}/../firmware/", common::fixture("").display()),
+    );
     let bench = folder.path().join("bench.toml");
     std::fs::write(&bench, text + more).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_twinbench"))
@@ -53,6 +51,11 @@ pub(crate) fn serve_with(arguments: &[&str], more: &str) -> Served {
             "json",
             "--data",
             "data",
+            "--any-ports",
+            "--mqtt-plain-port",
+            "0",
+            "--certificates",
+            "certificates",
         ])
         .args(arguments)
         .current_dir(folder.path())
@@ -66,7 +69,7 @@ pub(crate) fn serve_with(arguments: &[&str], more: &str) -> Served {
             let serving = &line["serving"];
             Some((
                 serving["api"].as_str()?.to_owned(),
-                serving["mqtt"].as_str()?.to_owned(),
+                serving["hub"]["mqttPlain"].as_str()?.to_owned(),
             ))
         })
         .expect("it says where it serves");

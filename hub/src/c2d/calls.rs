@@ -11,8 +11,7 @@ use crate::{
     registry::IdentityId,
 };
 
-/// How long a message waits unless its sender says otherwise (1 hour), and at most (2 days).
-const TTL: VirtualDuration = VirtualDuration::from_secs(3_600);
+/// How long a message waits at most (2 days).
 const MAX_TTL: VirtualDuration = VirtualDuration::from_secs(2 * 24 * 3_600);
 
 /// A message to a device.
@@ -20,7 +19,8 @@ const MAX_TTL: VirtualDuration = VirtualDuration::from_secs(2 * 24 * 3_600);
 pub struct SendC2d {
     /// Body and properties. The system property `absolute-expiry-time` is not looked at.
     pub message: Message,
-    /// When it is given up; in an hour unless said, in two days at most.
+    /// When it is given up; after [`Options::c2d_ttl`](crate::Options) unless said, in two days at
+    /// most.
     pub expires: Option<VirtualTime>,
     /// What its sender wants to hear.
     pub ack: Ack,
@@ -84,7 +84,10 @@ impl Hub {
         }
         super::deliver::check_topic(id, &send.message)?;
         let latest = now.saturating_add(MAX_TTL);
-        let expires = send.expires.unwrap_or(now.saturating_add(TTL)).min(latest);
+        let expires = send
+            .expires
+            .unwrap_or(now.saturating_add(self.options.c2d_ttl))
+            .min(latest);
         if expires <= now {
             return Err(C2dError::Expired);
         }

@@ -14,8 +14,6 @@ use crate::{
 /// How long a device may take to acknowledge ("Cloud-to-device configuration options": lock
 /// timeout, 1 minute).
 const LOCK: VirtualDuration = VirtualDuration::from_secs(60);
-/// Deliveries of a message, at most (same table: 10).
-const MAX_DELIVERIES: u32 = 10;
 
 impl Hub {
     /// Sends a device what waits for it, if it is connected and listens.
@@ -144,11 +142,12 @@ impl Hub {
     }
 
     fn unlock_c2d(&mut self, id: &IdentityId, number: u64, now: VirtualTime) {
+        let most = self.options.c2d_deliveries;
         let Some(message) = self.queues.message(id, number) else {
             return;
         };
         message.locked = None;
-        if message.deliveries >= MAX_DELIVERIES {
+        if message.deliveries >= most {
             self.end_c2d(id, number, FeedbackStatus::DeliveryCountExceeded, now);
         }
     }

@@ -1,0 +1,226 @@
+//! The hub's own ports: MQTT, HTTPS, AMQP, and the bridges to other brokers.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::Serialize;
+use tokio::{runtime::Runtime, sync::mpsc};
+use twinbench_hub::{
+    HubOutput,
+    amqp::{AmqpListener, AmqpOptions, AmqpServer, Archive, MemoryOnly},
+    bridge::{Bridge, BridgeConfig},
+    handle::{HubHandle, HubJobs, hub_handle},
+    net::{Certificates, Net, NetOptions, Tls, TlsOptions, uploads},
+    service,
+};
+
+use super::{Command, Error};
+use crate::{
+    file::{BenchFile, Ports},
+    session::{Session, authorities},
+};
+
+/// Where the hub is to listen, and with what.
+#[derive(Clone, Copy)]
+pub struct HubDoors<'a> {
+    /// The ports.
+    pub ports: &'a Ports,
+    /// Whether the port for plain MQTT is opened too.
+    pub plain: bool,
+    /// The folder of the certificates; made when missing.
+    pub certificates: &'a Path,
+    /// The bench file's path: what it names is relative to it.
+    pub bench: &'a Path,
+    /// Whose hub it is.
+    pub session: &'a Session,
+}
+
+impl std::fmt::Debug for HubDoors<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HubDoors")
+            .field("ports", &self.ports)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the hub listens, all on loopback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HubAddresses {
+    /// MQTT over TLS.
+    pub mqtt: SocketAddr,
+    /// Plain MQTT.
+    pub mqtt_plain: Option<SocketAddr>,
+    /// HTTPS: REST, MQTT over WebSocket, file upload.
+    pub https: Vec<SocketAddr>,
+    /// Plain AMQP.
+    pub amqp: SocketAddr,
+    /// AMQP over TLS.
+    pub amqps: SocketAddr,
+    /// The authority that clients are to trust.
+    pub ca: PathBuf,
+    /// HTTPS ports that could not be had, with the reason.
+    pub not_had: Vec<String>,
+}
+
+/// The hub's open ports.
+pub(super) struct HubServer {
+    pub(super) addresses: HubAddresses,
+    pub(super) jobs: HubJobs,
+    net: Net,
+    _amqp: [AmqpListener; 2],
+    _bridges: Vec<Bridge>,
+}
+
+impl HubServer {
+    /// Takes the ports and begins to accept.
+    pub(super) fn open(
+        runtime: &Runtime,
+        doors: HubDoors<'_>,
+        data: &Path,
+        to: mpsc::Sender<Command>,
+    ) -> Result<Self, Error> {
+        // Listeners and bridges start tasks as they are made.
+        let _entered = runtime.enter();
+        let file = doors.session.file();
+        let names = [file.hub.host.clone()];
+        let certificates = Certificates::open(doors.certificates, &names)?;
+        let tls = Tls::new(&TlsOptions {
+            chain_pem: certificates.chain_pem()?,
+            key_pem: certificates.key_pem()?,
+            authorities: authorities(file, doors.bench)?,
+        })
+        .map_err(|cause| Error::Hub(cause.to_string()))?;
+        let (handle, jobs) = hub_handle();
+        let (addresses, net) =
+            runtime.block_on(listen(&doors, &certificates, &tls, &handle, data, to))?;
+        let options = doors.session.hub_options().clone();
+        let archive: Arc<dyn Archive> = match doors.session.archive() {
+            Some(archive) => Arc::new(archive),
+            None => Arc::new(MemoryOnly),
+        };
+        let amqp = AmqpServer::new(AmqpOptions::default(), options, handle.clone(), archive);
+        let plain = taken("AMQP", doors.ports.amqp, |at| {
+            runtime.block_on(amqp.listen(at, None))
+        })?;
+        let secured = taken("AMQP over TLS", doors.ports.amqps, |at| {
+            runtime.block_on(amqp.listen(at, Some(tls.config())))
+        })?;
+        Ok(Self {
+            addresses: HubAddresses {
+                amqp: plain.address(),
+                amqps: secured.address(),
+                ..addresses
+            },
+            jobs,
+            net,
+            _amqp: [plain, secured],
+            _bridges: bridges(file, doors.bench, &handle)?,
+        })
+    }
+
+    /// Does what the hub wants done on its sockets.
+    pub(super) fn apply(&self, outputs: &[HubOutput]) {
+        for output in outputs {
+            // A socket that has gone in the meantime is reported by an event of its own.
+            self.net.apply(output);
+        }
+    }
+}
+
+/// MQTT and HTTPS; the addresses of AMQP are still to come.
+async fn listen(
+    doors: &HubDoors<'_>,
+    certificates: &Certificates,
+    tls: &Tls,
+    handle: &HubHandle,
+    data: &Path,
+    to: mpsc::Sender<Command>,
+) -> Result<(HubAddresses, Net), Error> {
+    let file = doors.session.file();
+    let ports = doors.ports;
+    let options = NetOptions {
+        max_connections: *file.hub.connections.get_ref(),
+        ..NetOptions::new(ports.mqtt_plain)
+    };
+    let (net, mut events) = if doors.plain {
+        let listening = Net::listen(options).await;
+        listening.map_err(|cause| refused("plain MQTT", ports.mqtt_plain, &cause))?
+    } else {
+        Net::closed(options)
+    };
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            if to.send(Command::Net(event)).await.is_err() {
+                break;
+            }
+        }
+    });
+    let mqtt = net.listen_tls(at(ports.mqtt), tls.clone()).await;
+    let mqtt = mqtt.map_err(|cause| refused("MQTT over TLS", ports.mqtt, &cause))?;
+    let (mut https, mut not_had, mut first) = (Vec::new(), Vec::new(), None);
+    for &port in &ports.https {
+        let router = service::router(handle.clone());
+        let router = uploads(handle.clone(), data.join("uploads"), router);
+        match net.listen_https(at(port), tls.clone(), router).await {
+            Ok(address) => https.push(address),
+            Err(cause) => {
+                not_had.push(cause.to_string());
+                first.get_or_insert(refused("HTTPS", port, &cause));
+            }
+        }
+    }
+    if let Some(error) = first.filter(|_| https.is_empty()) {
+        return Err(error);
+    }
+    let addresses = HubAddresses {
+        mqtt,
+        mqtt_plain: doors.plain.then(|| net.address()),
+        https,
+        amqp: at(0),
+        amqps: at(0),
+        ca: certificates.ca_path(),
+        not_had,
+    };
+    Ok((addresses, net))
+}
+
+fn bridges(file: &BenchFile, bench: &Path, handle: &HubHandle) -> Result<Vec<Bridge>, Error> {
+    let folder = bench.parent().unwrap_or(Path::new(""));
+    let start = |config: &toml::Spanned<BridgeConfig>| {
+        let mut config = config.get_ref().clone();
+        for path in [&mut config.ca, &mut config.certificate, &mut config.key]
+            .into_iter()
+            .flatten()
+        {
+            *path = folder.join(&*path);
+        }
+        let name = config.name.clone();
+        Bridge::start(config, file.seed, handle.clone())
+            .map_err(|cause| Error::Hub(format!("bridge {name}: {cause}")))
+    };
+    file.bridge.iter().map(start).collect()
+}
+
+fn at(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn taken<T, E: std::fmt::Display>(
+    what: &'static str,
+    port: u16,
+    listen: impl FnOnce(SocketAddr) -> Result<T, E>,
+) -> Result<T, Error> {
+    listen(at(port)).map_err(|cause| refused(what, port, &cause))
+}
+
+fn refused(what: &'static str, port: u16, cause: &dyn std::fmt::Display) -> Error {
+    Error::Port {
+        what,
+        port,
+        cause: cause.to_string(),
+    }
+}
