@@ -12,13 +12,19 @@ use rcgen::{
 };
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use super::rsa_key;
+
 /// File names in the folder.
 const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca.key";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server.key";
+const RSA: &str = "server-rsa.pem";
+const RSA_KEY: &str = "server-rsa.key";
 
-/// A folder with the hub's authority and the certificate that it shows to clients.
+/// A folder with the hub's authority and the certificates that it shows to clients: one with an
+/// ECDSA key (P-256), and for clients that know no better one with an RSA key of 2,048 bits, which
+/// is made when it is first asked for.
 ///
 /// The private keys are readable by their owner only; on Windows, by whom the folder's parent
 /// allows. Certificates are valid from 2000 to 2099, because a bench's clock may stand anywhere
@@ -77,11 +83,37 @@ impl Certificates {
         };
         let stale = !this.path(SERVER).exists()
             || !this.path(SERVER_KEY).exists()
-            || !wanted.iter().all(|name| this.names().contains(name));
+            || !wanted.iter().all(|name| this.names(SERVER).contains(name));
         if stale {
-            this.make_server(&authority, wanted)?;
+            let key = KeyPair::generate().map_err(|error| unfit(&error))?;
+            this.make_server((SERVER, SERVER_KEY), &key, &authority, wanted)?;
         }
         Ok(this)
+    }
+
+    /// The certificate with an RSA key, the authority's behind it, and the key, both in PEM. They
+    /// are made when they are not there, which takes up to some seconds in a program that is not
+    /// optimised. The key is a secret.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written or is damaged.
+    pub fn rsa_pem(&self) -> Result<(String, String), CertificateError> {
+        let wanted = self.names(SERVER);
+        let fits = self.path(RSA).exists() && self.path(RSA_KEY).exists() && {
+            let has = self.names(RSA);
+            wanted.iter().all(|name| has.contains(name))
+        };
+        if !fits {
+            let key = if self.path(RSA_KEY).exists() {
+                self.key(RSA_KEY)?
+            } else {
+                let failed = || CertificateError::Names("no RSA key was found".to_owned());
+                let der = rsa_key::new_key().ok_or_else(failed)?;
+                KeyPair::try_from(der).map_err(|error| unfit(&error))?
+            };
+            self.make_server((RSA, RSA_KEY), &key, &self.key(CA_KEY)?, wanted)?;
+        }
+        Ok((self.read(RSA)?, self.read(RSA_KEY)?))
     }
 
     /// The authority's certificate, which clients are to trust.
@@ -164,10 +196,10 @@ impl Certificates {
     }
 
     fn make_authority(&self) -> Result<KeyPair, CertificateError> {
-        let key = KeyPair::generate().map_err(|error| names(&error))?;
+        let key = KeyPair::generate().map_err(|error| unfit(&error))?;
         let certificate = authority()?
             .self_signed(&key)
-            .map_err(|error| names(&error))?;
+            .map_err(|error| unfit(&error))?;
         self.write(CA_KEY, &key.serialize_pem())?;
         self.write(CA, &certificate.pem())?;
         Ok(key)
@@ -175,11 +207,12 @@ impl Certificates {
 
     fn make_server(
         &self,
+        (file, key_file): (&str, &str),
+        key: &KeyPair,
         authority_key: &KeyPair,
         all: Vec<String>,
     ) -> Result<(), CertificateError> {
-        let key = KeyPair::generate().map_err(|error| names(&error))?;
-        let mut params = CertificateParams::new(all).map_err(|error| names(&error))?;
+        let mut params = CertificateParams::new(all).map_err(|error| unfit(&error))?;
         params.distinguished_name = named("localhost");
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(2099, 12, 31);
@@ -189,16 +222,16 @@ impl Certificates {
         let params_of_authority = authority()?;
         let issuer = Issuer::from_params(&params_of_authority, authority_key);
         let certificate = params
-            .signed_by(&key, &issuer)
-            .map_err(|error| names(&error))?;
-        self.write(SERVER_KEY, &key.serialize_pem())?;
-        self.write(SERVER, &format!("{}{}", certificate.pem(), self.ca_pem()?))
+            .signed_by(key, &issuer)
+            .map_err(|error| unfit(&error))?;
+        self.write(key_file, &key.serialize_pem())?;
+        self.write(file, &format!("{}{}", certificate.pem(), self.ca_pem()?))
     }
 
-    /// The names that the server's certificate is for; none when it cannot be read.
-    fn names(&self) -> Vec<String> {
+    /// The names that a certificate is for; none when it cannot be read.
+    fn names(&self, file: &str) -> Vec<String> {
         let read = || {
-            let text = fs::read(self.path(SERVER)).ok()?;
+            let text = fs::read(self.path(file)).ok()?;
             let (_, pem) = x509_parser::pem::parse_x509_pem(&text).ok()?;
             let (_, certificate) = X509Certificate::from_der(&pem.contents).ok()?;
             let names = certificate.subject_alternative_name().ok()??;
@@ -220,7 +253,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }
 
-fn names(error: &rcgen::Error) -> CertificateError {
+fn unfit(error: &rcgen::Error) -> CertificateError {
     CertificateError::Names(error.to_string())
 }
 
@@ -232,7 +265,7 @@ fn named(name: &str) -> DistinguishedName {
 }
 
 fn authority() -> Result<CertificateParams, CertificateError> {
-    let mut params = CertificateParams::new(Vec::new()).map_err(|error| names(&error))?;
+    let mut params = CertificateParams::new(Vec::new()).map_err(|error| unfit(&error))?;
     params.distinguished_name = named("Twinbench local authority");
     params.not_before = date_time_ymd(2000, 1, 1);
     params.not_after = date_time_ymd(2099, 12, 31);
@@ -252,14 +285,28 @@ mod tests {
         let hub = ["bench.azure-devices.net".to_owned()];
         let first = Certificates::open(&folder, &[]).unwrap();
         let (ca, chain) = (first.ca_pem().unwrap(), first.chain_pem().unwrap());
-        assert_eq!(first.names(), ["localhost", "127.0.0.1", "::1"]);
+        assert_eq!(first.names(SERVER), ["localhost", "127.0.0.1", "::1"]);
         let again = Certificates::open(&folder, &[]).unwrap();
         assert_eq!(again.chain_pem().unwrap(), chain);
         let more = Certificates::open(&folder, &hub).unwrap();
         assert_ne!(more.chain_pem().unwrap(), chain);
         assert_eq!(more.ca_pem().unwrap(), ca);
-        assert!(more.names().contains(&hub[0]));
+        assert!(more.names(SERVER).contains(&hub[0]));
         assert!(chain.ends_with(&ca));
+    }
+
+    #[test]
+    fn an_rsa_key_is_made_once_and_its_certificate_again_for_new_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Certificates::open(folder.path(), &[]).unwrap();
+        let (chain, key) = first.rsa_pem().unwrap();
+        assert_eq!(first.rsa_pem().unwrap(), (chain.clone(), key.clone()));
+        assert!(chain.ends_with(&first.ca_pem().unwrap()));
+        let more = Certificates::open(folder.path(), &["bench".to_owned()]).unwrap();
+        let (new_chain, same_key) = more.rsa_pem().unwrap();
+        assert_eq!(same_key, key);
+        assert_ne!(new_chain, chain);
+        assert!(more.names(RSA).contains(&"bench".to_owned()));
     }
 
     #[cfg(unix)]
@@ -268,10 +315,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("certificates");
-        Certificates::open(&folder, &[]).unwrap();
+        let made = Certificates::open(&folder, &[]).unwrap();
+        made.rsa_pem().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
-        for name in [CA, CA_KEY, SERVER, SERVER_KEY] {
+        for name in [CA, CA_KEY, SERVER, SERVER_KEY, RSA, RSA_KEY] {
             assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
         }
     }

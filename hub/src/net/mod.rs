@@ -24,6 +24,8 @@ mod listener;
 #[cfg(feature = "tls")]
 mod peer;
 #[cfg(feature = "tls")]
+mod rsa_key;
+#[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]
 mod trust;

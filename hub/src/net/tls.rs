@@ -2,11 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::watch};
 use tokio_rustls::{
-    TlsAcceptor,
+    LazyConfigAcceptor,
     rustls::{
-        DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
+        CipherSuite, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
         SignatureScheme,
         client::danger::HandshakeSignatureValid,
         crypto::{
@@ -14,7 +14,7 @@ use tokio_rustls::{
         },
         pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
         server::{
-            NoServerSessionStorage, WebPkiClientVerifier,
+            Acceptor, ClientHello, NoServerSessionStorage, WebPkiClientVerifier,
             danger::{ClientCertVerified, ClientCertVerifier},
         },
     },
@@ -22,7 +22,7 @@ use tokio_rustls::{
 };
 
 use super::{
-    Net, NetError,
+    Certificates, Net, NetError,
     connection::{self, Peer},
     listener::{Shared, bind},
     peer::{self, Authority},
@@ -52,7 +52,9 @@ impl std::fmt::Debug for TlsOptions {
 /// TLS, ready to be used by listeners. Cheap to clone.
 #[derive(Clone)]
 pub struct Tls {
-    acceptor: TlsAcceptor,
+    config: Arc<ServerConfig>,
+    /// `None` inside while it is made.
+    rsa: Option<watch::Receiver<Option<Arc<ServerConfig>>>>,
     authorities: Arc<[Authority]>,
 }
 
@@ -68,13 +70,7 @@ impl Tls {
     /// # Errors
     /// When they cannot be read or do not fit together.
     pub fn new(options: &TlsOptions) -> Result<Self, NetError> {
-        let wrong = |error: &dyn std::fmt::Display| NetError::Tls(error.to_string());
         let provider = Arc::new(default_provider());
-        let chain: Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(options.chain_pem.as_bytes()).collect();
-        let chain = chain.map_err(|error| wrong(&error))?;
-        let key = PrivateKeyDer::from_pem_slice(options.key_pem.as_bytes());
-        let key = key.map_err(|error| wrong(&error))?;
         let mut authorities: Vec<Authority> = Vec::new();
         for (name, pem) in &options.authorities {
             let failed = |error: &dyn std::fmt::Display| {
@@ -89,19 +85,54 @@ impl Tls {
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
             authorities.push((name.clone(), verifier.map_err(|error| failed(&error))?));
         }
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| wrong(&error))?
-            .with_client_cert_verifier(Arc::new(AnyCertificate(provider)))
-            .with_single_cert(chain, key);
-        let mut config = config.map_err(|error| wrong(&error))?;
-        // A resumed session would save a handshake and cost memory for every connection.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            config: config(&options.chain_pem, &options.key_pem)?,
+            rsa: None,
             authorities: authorities.into(),
         })
+    }
+
+    /// Shows the folder's certificate with an RSA key to clients that take no other. The key is
+    /// made or read in a thread of its own; such a client waits for it.
+    #[must_use]
+    pub fn with_rsa(mut self, certificates: &Certificates) -> Self {
+        let (ready, wanted) = watch::channel(None);
+        self.rsa = Some(wanted);
+        let certificates = certificates.clone();
+        let make = move || {
+            let made = certificates.rsa_pem().map_err(|error| error.to_string());
+            let made = made
+                .and_then(|(chain, key)| config(&chain, &key).map_err(|error| error.to_string()));
+            match made {
+                // Whoever wanted it may have ended.
+                Ok(config) => drop(ready.send(Some(config))),
+                Err(error) => tracing::error!(%error, "clients that want an RSA key are refused"),
+            }
+        };
+        // Without a thread, its sender is dropped, and such clients are refused.
+        if let Err(error) = std::thread::Builder::new()
+            .name("rsa key".into())
+            .spawn(make)
+        {
+            tracing::error!(%error, "no thread to make an RSA key");
+        }
+        self
+    }
+
+    /// What a client that says this can be answered with.
+    async fn config_for(&self, rsa: bool) -> Arc<ServerConfig> {
+        if let Some(made) = self.rsa.as_ref().filter(|_| rsa)
+            && let Ok(config) = made.clone().wait_for(Option::is_some).await
+            && let Some(config) = config.as_ref()
+        {
+            return Arc::clone(config);
+        }
+        Arc::clone(&self.config)
+    }
+
+    /// The settings, for listeners of other protocols, such as AMQP.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
     }
 
     /// Does the handshake with a client.
@@ -109,12 +140,66 @@ impl Tls {
         &self,
         socket: TcpStream,
     ) -> io::Result<(TlsStream<TcpStream>, Option<Box<ClientCertificate>>)> {
-        let stream = tokio::time::timeout(HANDSHAKE, self.acceptor.accept(socket)).await;
+        let shaken = async {
+            let begun = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+            let config = self.config_for(wants_rsa(&begun.client_hello())).await;
+            begun.into_stream(config).await
+        };
+        let stream = tokio::time::timeout(HANDSHAKE, shaken).await;
         let stream = stream.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         let chain = stream.get_ref().1.peer_certificates();
         let certificate = chain.and_then(|chain| peer::read(chain, &self.authorities));
         Ok((stream, certificate.map(Box::new)))
     }
+}
+
+/// How to shake hands with a chain and a key in PEM.
+fn config(chain_pem: &str, key_pem: &str) -> Result<Arc<ServerConfig>, NetError> {
+    let wrong = |error: &dyn std::fmt::Display| NetError::Tls(error.to_string());
+    let provider = Arc::new(default_provider());
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
+    let chain = chain.map_err(|error| wrong(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes());
+    let key = key.map_err(|error| wrong(&error))?;
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(&error))?
+        .with_client_cert_verifier(Arc::new(AnyCertificate(provider)))
+        .with_single_cert(chain, key);
+    let mut config = config.map_err(|error| wrong(&error))?;
+    // A resumed session would save a handshake and cost memory for every connection.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// Whether a client takes RSA signatures and no ECDSA: by its signature algorithms, and in TLS 1.2
+/// by its cipher suites, which name the kind of key (RFC 8422, section 2).
+fn wants_rsa(hello: &ClientHello<'_>) -> bool {
+    use CipherSuite as Suite;
+    let schemes = hello.signature_schemes();
+    let signs = |wanted: &[SignatureScheme]| wanted.iter().any(|one| schemes.contains(one));
+    let has = |wanted: &[CipherSuite]| hello.cipher_suites().iter().any(|one| wanted.contains(one));
+    let ecdsa = has(&[
+        Suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        Suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        Suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    ]);
+    let rsa = has(&[
+        Suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        Suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        Suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    ]);
+    let signs_ecdsa = signs(&[SignatureScheme::ECDSA_NISTP256_SHA256]);
+    let signs_rsa = signs(&[
+        SignatureScheme::RSA_PKCS1_SHA256,
+        SignatureScheme::RSA_PKCS1_SHA384,
+        SignatureScheme::RSA_PKCS1_SHA512,
+        SignatureScheme::RSA_PSS_SHA256,
+        SignatureScheme::RSA_PSS_SHA384,
+        SignatureScheme::RSA_PSS_SHA512,
+    ]);
+    signs_rsa && (!signs_ecdsa || (rsa && !ecdsa))
 }
 
 impl Net {

@@ -59,6 +59,7 @@ impl Host {
             key_pem: certificates.key_pem().unwrap(),
             authorities: wishes.authorities,
         })?;
+        let tls = tls.with_rsa(&certificates);
         let (hub, mut jobs) = hub_handle();
         let mut settings = NetOptions::new(0);
         if let Some(connections) = wishes.connections {

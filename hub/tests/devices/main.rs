@@ -9,4 +9,5 @@ mod host;
 mod node;
 mod provisioning;
 mod python;
+mod rsa;
 mod rust;

@@ -109,7 +109,7 @@ async fn mosquitto_pub_over_tls() {
 }
 
 /// A program of the system; a lack skips loudly, and fails in CI.
-fn needed_program(test: &str, program: &str) -> Option<()> {
+pub(crate) fn needed_program(test: &str, program: &str) -> Option<()> {
     let there = std::process::Command::new(program)
         .arg("--help")
         .output()
