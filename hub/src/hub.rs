@@ -14,9 +14,10 @@ use crate::{
     faults::{Faults, Late},
     journal::{self, ConnectionFacts},
     limits::Meter,
-    log::{AuthScope, CheckpointError, ConsumerError, EventLog, ReadError, TELEMETRY},
+    log::{AuthScope, CheckpointError, ConsumerError, EventLog, Parts, ReadError, TELEMETRY},
     methods::{InvocationId, MethodResult, Pending},
     mqtt::MAX_MESSAGE,
+    output::Outputs,
     registry::{ACTIVITY_PREFIX, Activity, DEVICE_PREFIX, Identity, IdentityId, Registry, Status},
     routes::{ConnectionChange, Source},
     service::{CONFIGURATION_PREFIX, JOB_PREFIX, PART_PREFIX, ServiceState},
@@ -43,8 +44,10 @@ pub struct Hub {
     pub(crate) methods: Pending,
     pub(crate) method_results: Vec<(InvocationId, MethodResult)>,
     pub(crate) timers: BTreeSet<(VirtualTime, ConnectionId)>,
-    pub(crate) outputs: Vec<HubOutput>,
+    pub(crate) outputs: Outputs,
     pub(crate) records: Vec<Record>,
+    /// What events are written in before they have their size.
+    pub(crate) buffer: Vec<u8>,
     pub(crate) events: Vec<Event>,
     pub(crate) stats: Stats,
     pub(crate) service: ServiceState,
@@ -129,7 +132,8 @@ impl Hub {
             methods: Pending::default(),
             method_results: Vec::new(),
             timers: BTreeSet::new(),
-            outputs: Vec::new(),
+            outputs: Outputs::default(),
+            buffer: Vec::new(),
             records: Vec::new(),
             events: Vec::new(),
             stats: Stats::default(),
@@ -233,6 +237,10 @@ impl Hub {
     ///
     /// # Errors
     /// When the device is not registered or disabled, or the message too large.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "who publishes has no more use for the message"
+    )]
     pub fn publish(
         &mut self,
         device: &DeviceId,
@@ -251,7 +259,7 @@ impl Hub {
             },
             Some(_) => {
                 let id = IdentityId::from(device.clone());
-                let position = self.take(&id, AuthScope::Device, None, message, now);
+                let position = self.take(&id, AuthScope::Device, None, &message, now);
                 return position.ok_or_else(|| PublishError::UnknownDevice(device.clone()));
             }
         };
@@ -266,42 +274,49 @@ impl Hub {
         id: &IdentityId,
         scope: AuthScope,
         model_id: Option<&str>,
-        mut message: Message,
+        message: &Message,
         now: VirtualTime,
     ) -> Option<(u16, u64)> {
         let entry = self.registry.entry_mut(id)?;
         entry.activity.last = Some(now);
+        let entry = self.registry.entry_of(id)?;
         let partition = entry.partition;
-        let mut set = |name: &str, value: &str| {
-            message.system.insert(name.to_owned(), value.to_owned());
+        let stamp = self.log.stamp(now);
+        let own = [
+            Some((system::DEVICE_ID, id.device.as_str())),
+            id.module_str().map(|module| (system::MODULE_ID, module)),
+            Some((system::AUTH_METHOD, scope.auth_method())),
+            Some((system::AUTH_GENERATION_ID, &*entry.generation)),
+            Some((system::ENQUEUED_TIME, &*stamp)),
+            Some((system::MESSAGE_SOURCE, TELEMETRY)),
+            model_id.map(|model_id| (system::DATA_SCHEMA, model_id)),
+        ];
+        let own = own.into_iter().flatten();
+        let is_own = |name: &str| own.clone().any(|(own, _)| own == name);
+        let theirs = message.system.iter();
+        let theirs = theirs.map(|(name, value)| (name.as_str(), value.as_str()));
+        let theirs = theirs.filter(|(name, _)| !is_own(name));
+        let mut system: Vec<(&str, &str)> = Vec::with_capacity(16);
+        system.extend(own.clone().chain(theirs));
+        system.sort_unstable_by_key(|(name, _)| *name);
+        let parts = Parts {
+            device: &id.device,
+            enqueued: now,
+            system: &system,
+            properties: &message.properties,
+            body: &message.body,
         };
-        set(system::DEVICE_ID, id.device.as_str());
-        if let Some(module) = id.module_str() {
-            set(system::MODULE_ID, module);
-        }
-        set(system::AUTH_METHOD, scope.auth_method());
-        set(system::AUTH_GENERATION_ID, &entry.generation);
-        set(system::ENQUEUED_TIME, self.log.stamp(now));
-        set(system::MESSAGE_SOURCE, TELEMETRY);
-        if let Some(model_id) = model_id {
-            set(system::DATA_SCHEMA, model_id);
-        }
         self.stats.messages += 1;
-        if !self.reaches_events(id, Source::Telemetry, &message) {
+        if !self.reaches_events(id, Source::Telemetry, || parts.message()) {
             // Taken, as the cloud does, though no route wants it.
             let next = self.log.partitions().nth(usize::from(partition));
             return next.map(|info| (partition, info.next));
         }
-        let event = self.log.append(
-            id.device.clone(),
-            partition,
-            message,
-            now,
-            &mut self.records,
-        )?;
-        self.stats.message_bytes += event.message.body.len() as u64;
-        self.events.push(journal::telemetry(event));
-        Some((partition, event.sequence_number))
+        let sequence = self.log.append(partition, &parts, &mut self.records)?;
+        self.stats.message_bytes += message.body.len() as u64;
+        let event = journal::telemetry(&parts, (partition, sequence), &mut self.buffer);
+        self.events.push(event);
+        Some((partition, sequence))
     }
 
     /// Up to `max` messages of a partition from a position on: [`EventLog::read`].
@@ -420,7 +435,7 @@ impl Hub {
             let (name, value) = WILL_PROPERTY;
             will.properties.insert(name.to_owned(), value.to_owned());
             let model_id = session.model_id.as_deref();
-            self.take(&identity, session.scope, model_id, will, now);
+            self.take(&identity, session.scope, model_id, &will, now);
             self.stats.wills += 1;
         }
         true
@@ -493,7 +508,7 @@ impl Hub {
 
     /// Moves what is to be done on connections to `out`, in order.
     pub fn drain_outputs(&mut self, out: &mut Vec<HubOutput>) {
-        out.append(&mut self.outputs);
+        self.outputs.drain(out);
     }
 
     /// Moves what is to be stored to `out`, in order; to be committed together, and before the

@@ -5,9 +5,9 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
-use twinbench_model::{Event, EventData, Room, VirtualTime};
+use twinbench_model::{Event, Payload, Room, VirtualTime};
 
-use crate::{c2d::QueuedMessage, registry::Status};
+use crate::{c2d::QueuedMessage, log::Parts, registry::Status};
 
 /// Deepest JSON that readers of the recording must follow (serde_json's own limit is 128, and the
 /// event adds a level).
@@ -23,29 +23,51 @@ struct Telemetry<'a> {
     body: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
-    system: &'a BTreeMap<String, String>,
+    #[serde(serialize_with = "pairs")]
+    system: &'a [(&'a str, &'a str)],
     properties: &'a BTreeMap<String, String>,
 }
 
-/// A message was taken: its body as it is when it is JSON, else in base64.
-pub(crate) fn telemetry(event: &EventData) -> Event {
-    let text = std::str::from_utf8(&event.message.body).unwrap_or_default();
+/// Writes pairs as an object.
+fn pairs<S: serde::Serializer>(pairs: &&[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+/// A message was taken, at this position: its body as it is when it is JSON, else in base64. The
+/// buffer is used again and again.
+pub(crate) fn telemetry(
+    event: &Parts<'_>,
+    (partition, sequence): (u16, u64),
+    buffer: &mut Vec<u8>,
+) -> Event {
+    let text = std::str::from_utf8(event.body).unwrap_or_default();
     let text = one_line(text);
     let body = json(&text);
     let body_base64 = match body {
         Some(_) => None,
-        None => Some(STANDARD.encode(&event.message.body)),
+        None => Some(STANDARD.encode(event.body)),
     };
     let facts = Telemetry {
-        partition: event.partition,
-        sequence: event.sequence_number,
+        partition,
+        sequence,
         body,
         body_base64,
-        system: &event.message.system,
-        properties: &event.message.properties,
+        system: event.system,
+        properties: event.properties,
     };
     let source = event.device.shared();
-    Event::json(event.enqueued, Room::Hub, "d2c", source, &facts)
+    buffer.clear();
+    let written = serde_json::to_writer(&mut *buffer, &facts).ok();
+    match written.and_then(|()| std::str::from_utf8(buffer).ok()) {
+        Some(text) => Event {
+            time: event.enqueued,
+            room: Room::Hub,
+            kind: "d2c",
+            source,
+            payload: Payload::Json(text.into()),
+        },
+        None => Event::json(event.enqueued, Room::Hub, "d2c", source, &facts),
+    }
 }
 
 fn json(text: &str) -> Option<&RawValue> {
@@ -226,19 +248,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
-    use twinbench_model::{DeviceId, Message, Payload};
+    use twinbench_model::DeviceId;
 
     fn facts(body: impl Into<Vec<u8>>) -> Value {
-        let event = telemetry(&EventData {
-            device: DeviceId::new("d").unwrap(),
-            partition: 3,
-            sequence_number: 9,
+        let parts = Parts {
+            device: &DeviceId::new("d").unwrap(),
             enqueued: VirtualTime::ZERO,
-            message: Message {
-                body: body.into().into(),
-                ..Message::default()
-            },
-        });
+            system: &[],
+            properties: &BTreeMap::new(),
+            body: &body.into().into(),
+        };
+        let event = telemetry(&parts, (3, 9), &mut Vec::new());
         assert_eq!(event.channel(), "d2c/d");
         match event.payload {
             Payload::Json(text) => {

@@ -23,7 +23,14 @@ pub enum DecodeError {
 
 /// Writes a value with its version in front.
 pub(crate) fn encode(version: u8, value: &impl Serialize) -> Vec<u8> {
-    match postcard::to_extend(value, vec![version]) {
+    encode_sized(version, value, 32)
+}
+
+/// [`encode`] for who knows about how many bytes it will be.
+pub(crate) fn encode_sized(version: u8, value: &impl Serialize, size: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(size);
+    bytes.push(version);
+    match postcard::to_extend(value, bytes) {
         Ok(bytes) => bytes,
         Err(error) => unreachable!("a record of plain fields always encodes: {error}"),
     }

@@ -72,11 +72,12 @@ pub(crate) fn start(devices: usize) -> Result<Server> {
     let store = Store::open(folder.path())?;
     let ends = Arc::new(AtomicBool::new(false));
     let end = Arc::clone(&ends);
-    let thread = std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().name("hub".to_owned());
+    let thread = thread.spawn(move || {
         if let Err(error) = serve(hub, &net, events, &store, &end) {
             eprintln!("the hub's loop has failed: {error}");
         }
-    });
+    })?;
     Ok(Server {
         address,
         ends,

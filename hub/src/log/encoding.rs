@@ -87,16 +87,57 @@ const SOURCE: u8 = 4;
 
 /// Writes an event: version byte 1, then postcard. Its position is in the key, not in the value.
 pub fn encode_event(event: &EventData, epoch: Epoch) -> Vec<u8> {
-    encode_stamped(event, &epoch.rfc3339(event.enqueued))
+    let system = event.message.system.iter();
+    let system = system.map(|(name, value)| (name.as_str(), value.as_str()));
+    let system: Vec<(&str, &str)> = system.collect();
+    let parts = Parts {
+        device: &event.device,
+        enqueued: event.enqueued,
+        system: &system,
+        properties: &event.message.properties,
+        body: &event.message.body,
+    };
+    encode_parts(&parts, &epoch.rfc3339(event.enqueued))
+}
+
+/// What an event says, put together from where its parts are: no map is made for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    pub(crate) device: &'a DeviceId,
+    pub(crate) enqueued: VirtualTime,
+    /// Sorted by name, each name once.
+    pub(crate) system: &'a [(&'a str, &'a str)],
+    pub(crate) properties: &'a BTreeMap<String, String>,
+    pub(crate) body: &'a Bytes,
+}
+
+impl Parts<'_> {
+    /// The whole message.
+    pub(crate) fn message(&self) -> Message {
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        Message {
+            body: self.body.clone(),
+            system: self.system.iter().map(owned).collect(),
+            properties: self.properties.clone(),
+        }
+    }
+
+    /// What counts towards the longest message: the body, the values of the system properties,
+    /// names and values of the application's.
+    pub(super) fn size(&self) -> usize {
+        let system: usize = self.system.iter().map(|(_, value)| value.len()).sum();
+        let own = |(name, value): (&String, &String)| name.len() + value.len();
+        self.body.len() + system + self.properties.iter().map(own).sum::<usize>()
+    }
 }
 
 /// [`encode_event`] for who has the text of the enqueued time at hand.
-pub(super) fn encode_stamped(event: &EventData, enqueued: &str) -> Vec<u8> {
+pub(super) fn encode_parts(event: &Parts<'_>, enqueued: &str) -> Vec<u8> {
     let mut derived = 0;
     let mut auth = None;
     let mut rest = Vec::new();
-    for (name, value) in &event.message.system {
-        let bit = match name.as_str() {
+    for &(name, value) in event.system {
+        let bit = match name {
             system::DEVICE_ID if value == event.device.as_str() => DEVICE,
             system::ENQUEUED_TIME if value == enqueued => TIME,
             system::MESSAGE_SOURCE if value == TELEMETRY => SOURCE,
@@ -105,12 +146,12 @@ pub(super) fn encode_stamped(event: &EventData, enqueued: &str) -> Vec<u8> {
                     .into_iter()
                     .find(|scope| scope.auth_method() == value);
                 if auth.is_none() {
-                    rest.push((name.as_str(), value.as_str()));
+                    rest.push((name, value));
                 }
                 continue;
             }
             _ => {
-                rest.push((name.as_str(), value.as_str()));
+                rest.push((name, value));
                 continue;
             }
         };
@@ -121,11 +162,12 @@ pub(super) fn encode_stamped(event: &EventData, enqueued: &str) -> Vec<u8> {
         enqueued: event.enqueued,
         derived,
         auth,
-        body: event.message.body.clone(),
+        body: event.body.clone(),
         system: rest,
-        properties: &event.message.properties,
+        properties: event.properties,
     };
-    versioned::encode(VERSION, &stored)
+    // Lengths and numbers beside the texts take less than this.
+    versioned::encode_sized(VERSION, &stored, event.size() + 128)
 }
 
 /// Reads an event from its key and value in [`Table::HubEvents`](twinbench_model::Table); for

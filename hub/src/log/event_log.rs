@@ -1,14 +1,16 @@
 //! The log over its partitions.
 
-use twinbench_model::{DeviceId, Epoch, EventData, Message, Record, Table, VirtualTime};
+use std::sync::Arc;
+
+use twinbench_model::{Epoch, EventData, Record, Table, VirtualTime};
 
 use super::{
     CheckpointError, ConsumerError, PartitionInfo,
     consumer::Consumers,
     decode_event,
-    encoding::encode_stamped,
+    encoding::{Parts, encode_parts},
     event_key,
-    partition::{Head, Partition, Retention, Window, cost},
+    partition::{Head, Held, OVERHEAD, Partition, Retention, Window},
 };
 use crate::{Options, versioned::DecodeError};
 
@@ -21,7 +23,7 @@ pub struct EventLog {
     partitions: Vec<Partition>,
     consumers: Consumers,
     /// The text of the last enqueued time: messages often share one.
-    stamp: (VirtualTime, String),
+    stamp: (VirtualTime, Arc<str>),
 }
 
 /// Messages cannot be read from memory.
@@ -82,51 +84,49 @@ impl EventLog {
                 .map(|_| Partition::default())
                 .collect(),
             consumers: Consumers::new(options.partitions),
-            stamp: (VirtualTime::ZERO, options.epoch.rfc3339(VirtualTime::ZERO)),
+            stamp: (
+                VirtualTime::ZERO,
+                options.epoch.rfc3339(VirtualTime::ZERO).into(),
+            ),
         }
     }
 
     /// The RFC 3339 text of an enqueued time.
-    pub(crate) fn stamp(&mut self, now: VirtualTime) -> &str {
+    pub(crate) fn stamp(&mut self, now: VirtualTime) -> Arc<str> {
         if self.stamp.0 != now {
-            self.stamp = (now, self.epoch.rfc3339(now));
+            self.stamp = (now, self.epoch.rfc3339(now).into());
         }
-        &self.stamp.1
+        Arc::clone(&self.stamp.1)
     }
 
-    /// Appends a message whose system properties are complete.
+    /// Appends a message whose system properties are complete; gives its position.
     pub(crate) fn append(
         &mut self,
-        device: DeviceId,
         partition: u16,
-        message: Message,
-        now: VirtualTime,
+        event: &Parts<'_>,
         records: &mut Vec<Record>,
-    ) -> Option<&EventData> {
-        self.stamp(now);
+    ) -> Option<u64> {
+        let now = event.enqueued;
+        let stamp = self.stamp(now);
         let passed = self.consumers.passed(partition);
         let partitions = self.partitions.len() as u16;
         let slot = self.partitions.get_mut(usize::from(partition))?;
-        let event = EventData {
-            device,
-            partition,
-            sequence_number: slot.next(),
-            enqueued: now,
-            message,
-        };
-        let value = encode_stamped(&event, &self.stamp.1);
-        let key = event_key(partition, event.sequence_number);
+        let position = slot.next();
+        let value = encode_parts(event, &stamp);
+        let key = event_key(partition, position);
         let stored = (key.len() + value.len()) as u64;
+        let size = event.size();
+        let held = Held::new(&value, size);
         records.push(Record::put(Table::HubEvents, key, value));
         // Make room first, so that what was appended is there whatever the window is.
         let mut window = self.window;
         window.passed = window.passed.saturating_sub(1);
         window.limit = window.limit.saturating_sub(1);
-        window.bytes = window.bytes.saturating_sub(cost(&event));
+        window.bytes = window.bytes.saturating_sub(size + OVERHEAD);
         slot.trim(passed, window);
-        slot.push(event, stored);
+        slot.push(held, now, stored);
         slot.expire(now, self.retention, (partition, partitions), records);
-        slot.from(slot.next() - 1).next()
+        Some(position)
     }
 
     /// Up to `max` messages of a partition from a position on, oldest first. A position beyond
@@ -149,7 +149,7 @@ impl EventLog {
         if from < first {
             return Err(ReadError::NotInMemory { first });
         }
-        Ok(slot.from(from).take(max))
+        Ok(slot.from(from, (partition, self.epoch)).take(max))
     }
 
     /// What every partition holds, by number.
@@ -245,7 +245,8 @@ impl EventLog {
                 found: event.sequence_number,
             });
         }
-        slot.push(event, (key.len() + value.len()) as u64);
+        let held = Held::new(value, crate::hub::message_size(&event.message));
+        slot.push(held, event.enqueued, (key.len() + value.len()) as u64);
         // Checkpoints may not be known yet, so only the limits count here.
         slot.trim(0, self.window);
         Ok(())

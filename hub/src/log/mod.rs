@@ -16,6 +16,7 @@ mod event_log;
 mod partition;
 
 pub use consumer::{CheckpointError, ConsumerError, DEFAULT_GROUP};
+pub(crate) use encoding::Parts;
 pub(crate) use encoding::TELEMETRY;
 pub use encoding::{AuthScope, decode_event, encode_event, event_key};
 pub(crate) use event_log::LogRestoreError;

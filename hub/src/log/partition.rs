@@ -1,11 +1,11 @@
 //! One partition of the event log.
 
-use std::collections::{VecDeque, vec_deque};
+use std::{collections::VecDeque, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
-use twinbench_model::{EventData, Record, Table, VirtualDuration, VirtualTime};
+use twinbench_model::{Epoch, EventData, Record, Table, VirtualDuration, VirtualTime};
 
-use super::event_key;
+use super::{decode_event, event_key};
 use crate::versioned;
 
 const HEAD_VERSION: u8 = 1;
@@ -16,7 +16,7 @@ const BLOCK_SPAN: VirtualDuration = VirtualDuration::from_secs(600);
 /// … and closed to further messages from this size on.
 const BLOCK_BYTES: u64 = 1024 * 1024;
 /// What a message costs in memory beside its own bytes, roughly.
-const OVERHEAD: usize = 256;
+pub(super) const OVERHEAD: usize = 256;
 
 /// What a partition holds, as the built-in endpoint tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub(super) struct Partition {
     begin: u64,
     next: u64,
     /// The newest messages: positions `next - memory.len()` to `next - 1`.
-    memory: VecDeque<EventData>,
+    memory: VecDeque<Held>,
     /// What `memory` costs.
     memory_bytes: usize,
     /// What the kept messages take in the store.
@@ -77,6 +77,37 @@ pub(super) struct Partition {
     blocks: VecDeque<Block>,
     /// What the stored head says of `next`; `None` while no head is stored.
     stored_next: Option<u64>,
+}
+
+/// A message in memory: as it is stored, and whole once somebody has asked for it. Most of what a
+/// message costs is its properties' maps, which not every message needs.
+#[derive(Debug)]
+pub(super) struct Held {
+    stored: Box<[u8]>,
+    /// What it costs in memory, roughly.
+    cost: usize,
+    whole: OnceLock<Box<EventData>>,
+}
+
+impl Held {
+    /// From what is stored, and the message's size.
+    pub(super) fn new(stored: &[u8], size: usize) -> Self {
+        Self {
+            stored: stored.into(),
+            cost: size + OVERHEAD,
+            whole: OnceLock::new(),
+        }
+    }
+
+    fn whole(&self, (partition, position): (u16, u64), epoch: Epoch) -> &EventData {
+        self.whole.get_or_init(|| {
+            let key = event_key(partition, position);
+            match decode_event(&key, &self.stored, epoch) {
+                Ok(Some(event)) => Box::new(event),
+                other => unreachable!("what this program wrote it reads: {other:?}"),
+            }
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -135,11 +166,8 @@ impl Partition {
         }
     }
 
-    /// Appends; the event's position must be [`Partition::next`]. It takes so many bytes in the
-    /// store.
-    pub(super) fn push(&mut self, event: EventData, stored: u64) {
-        debug_assert_eq!(event.sequence_number, self.next, "positions have no gaps");
-        let now = event.enqueued;
+    /// Appends, at the position [`Partition::next`], what takes so many bytes in the store.
+    pub(super) fn push(&mut self, event: Held, now: VirtualTime, stored: u64) {
         match self.blocks.back_mut() {
             Some(block)
                 if self.next - block.first < BLOCK_MESSAGES
@@ -158,7 +186,7 @@ impl Partition {
         }
         self.next += 1;
         self.stored_bytes += stored;
-        self.memory_bytes += cost(&event);
+        self.memory_bytes += event.cost;
         self.memory.push_back(event);
     }
 
@@ -180,14 +208,23 @@ impl Partition {
     /// Lets the oldest message leave memory. `false` when there is none.
     fn forget_first(&mut self) -> bool {
         let first = self.memory.pop_front();
-        self.memory_bytes -= first.as_ref().map_or(0, cost);
+        self.memory_bytes -= first.as_ref().map_or(0, |event| event.cost);
         first.is_some()
     }
 
-    pub(super) fn from(&self, position: u64) -> vec_deque::Iter<'_, EventData> {
-        let skip = position.saturating_sub(self.first_in_memory());
+    /// The messages in memory from a position on; this is the partition of that number.
+    pub(super) fn from(
+        &self,
+        position: u64,
+        (partition, epoch): (u16, Epoch),
+    ) -> impl Iterator<Item = &EventData> {
+        let first = self.first_in_memory();
+        let skip = position.saturating_sub(first);
         let skip = usize::try_from(skip).map_or(self.memory.len(), |n| n.min(self.memory.len()));
-        self.memory.range(skip..)
+        let positions = first + skip as u64..;
+        positions
+            .zip(self.memory.range(skip..))
+            .map(move |(position, held)| held.whole((partition, position), epoch))
     }
 
     /// The first position of the block in which messages of this time or later begin.
@@ -234,9 +271,4 @@ impl Partition {
         records.push(self.head(partition, partitions));
         while self.first_in_memory() < self.begin && self.forget_first() {}
     }
-}
-
-/// What a message costs in memory, roughly.
-pub(super) fn cost(event: &EventData) -> usize {
-    crate::hub::message_size(&event.message) + OVERHEAD
 }

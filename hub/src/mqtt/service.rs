@@ -379,7 +379,7 @@ impl Hub {
         }
         if self.copies(&late.id) == 2 {
             let (id, model) = (&late.id, late.model.as_deref());
-            self.take(id, late.scope, model, late.message.clone(), now);
+            self.take(id, late.scope, model, &late.message, now);
         }
         let late = match self.kept_until(&late.id, now) {
             None => late,
@@ -393,7 +393,7 @@ impl Hub {
             .unwrap_or(VirtualDuration::ZERO)
             .max(delay);
         let model = late.model.as_deref();
-        self.take(&late.id, late.scope, model, late.message, now);
+        self.take(&late.id, late.scope, model, &late.message, now);
         if let Some((connection, pid)) = late.acknowledge {
             self.send_after(connection, &Packet::Puback(pid), delay, now);
         }

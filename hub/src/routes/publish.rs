@@ -7,7 +7,7 @@ use super::{
     About, ConnectionChange, LifecycleChange, Source, TwinChange, connection_event,
     lifecycle_event, twin_event,
 };
-use crate::{Hub, registry::IdentityId, twin::TwinWrite};
+use crate::{Hub, log::Parts, registry::IdentityId, twin::TwinWrite};
 
 impl Hub {
     /// A device or module was made, or is about to be deleted.
@@ -134,10 +134,14 @@ impl Hub {
         &self,
         id: &IdentityId,
         source: Source,
-        message: &Message,
+        message: impl FnOnce() -> Message,
     ) -> bool {
+        let routes = &self.options.routes;
+        if routes.takes_all(source) {
+            return true;
+        }
         let twin = || self.twin_document(id);
-        self.options.routes.reaches_events(source, message, twin)
+        routes.takes(source) && routes.reaches_events(source, &message(), twin)
     }
 
     /// Puts an event of the hub's own into the log, when a route takes it.
@@ -152,7 +156,7 @@ impl Hub {
             return;
         };
         let (device, partition) = (id.device.clone(), entry.partition);
-        let enqueued = self.log.stamp(now).to_owned();
+        let enqueued = self.log.stamp(now);
         let mut set = |name: &str, value: &str| {
             message.system.insert(name.to_owned(), value.to_owned());
         };
@@ -161,10 +165,21 @@ impl Hub {
         if let Some(module) = id.module_str() {
             set("iothub-connection-module-id", module);
         }
-        if self.reaches_events(id, source, &message) {
-            let records = &mut self.records;
-            if let Some(event) = self.log.append(device, partition, message, now, records) {
-                self.events.push(crate::journal::telemetry(event));
+        if self.reaches_events(id, source, || message.clone()) {
+            let system = message.system.iter();
+            let system = system.map(|(name, value)| (name.as_str(), value.as_str()));
+            let system: Vec<(&str, &str)> = system.collect();
+            let parts = Parts {
+                device: &device,
+                enqueued: now,
+                system: &system,
+                properties: &message.properties,
+                body: &message.body,
+            };
+            if let Some(sequence) = self.log.append(partition, &parts, &mut self.records) {
+                let place = (partition, sequence);
+                let event = crate::journal::telemetry(&parts, place, &mut self.buffer);
+                self.events.push(event);
             }
         }
     }

@@ -170,8 +170,13 @@ impl Routes {
 
     /// Whether any route takes messages of a source: if none does, they need not be made.
     pub fn takes(&self, source: Source) -> bool {
-        (source == Source::Telemetry && self.fallback)
-            || self.routes.iter().any(|route| route.source == source)
+        self.takes_all(source) || self.routes.iter().any(|route| route.source == source)
+    }
+
+    /// Whether every message of a source reaches the built-in endpoint, whatever it says: as long
+    /// as the fallback catches what no route takes, no condition has to be judged.
+    pub fn takes_all(&self, source: Source) -> bool {
+        source == Source::Telemetry && self.fallback
     }
 
     /// Whether a message reaches the built-in endpoint. `twin` is asked for only when there are
@@ -183,9 +188,7 @@ impl Routes {
         twin: impl FnOnce() -> Option<Value>,
     ) -> bool {
         let own = || self.routes.iter().filter(|route| route.source == source);
-        // As long as the fallback catches what no route takes, every message arrives, and no
-        // condition has to be judged.
-        if source == Source::Telemetry && self.fallback {
+        if self.takes_all(source) {
             return true;
         }
         if own().next().is_none() {

@@ -103,8 +103,12 @@ impl Rig {
             match output {
                 HubOutput::Send { connection, bytes } => {
                     assert!(!self.closed.contains_key(&connection.0), "sent after close");
-                    let packet = Packet::decode(&bytes).unwrap().unwrap();
-                    self.sent.entry(connection.0).or_default().push(packet);
+                    let mut rest = &bytes[..];
+                    while !rest.is_empty() {
+                        let packet = Packet::decode(rest).unwrap().unwrap();
+                        rest = &rest[packet.encode_len().unwrap()..];
+                        self.sent.entry(connection.0).or_default().push(packet);
+                    }
                 }
                 HubOutput::Close { connection, reason } => {
                     let again = self.closed.insert(connection.0, reason);
