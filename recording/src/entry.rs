@@ -114,6 +114,32 @@ pub(crate) fn room_of_name(name: &str) -> Option<Room> {
     ROOMS.iter().find(|row| row.2 == name).map(|row| row.0)
 }
 
+/// Kinds that are usual, so that reading an entry allocates nothing for its kind.
+const KINDS: [&str; 16] = [
+    "c2d",
+    "clock",
+    "connection",
+    "connector",
+    "d2c",
+    "decision",
+    "display",
+    "entity",
+    "fault",
+    "function",
+    "network",
+    "pin",
+    "stimulus",
+    "twin",
+    "uart",
+    "workflow",
+];
+
+/// The kind of a name; any name is one.
+pub(crate) fn kind_of_name(name: &str) -> Cow<'static, str> {
+    let known = KINDS.into_iter().find(|kind| *kind == name);
+    known.map_or_else(|| Cow::Owned(name.to_owned()), Cow::Borrowed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

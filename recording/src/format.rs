@@ -7,7 +7,9 @@
 //! | channel | topic `kind/source`, JSON, metadata `room`, `kind`, `source`, `form` |
 //! | schema | one JSON Schema per kind, `twinbench.<kind>` |
 //! | message | `log_time` = epoch + virtual time, `publish_time` = wall time, the channel's number |
-//! | metadata `twinbench.end` | last record: `digest`, `entries`; a cut file has none |
+//! | metadata `twinbench.end` | after the last entry: `digest`, `entries`; a cut file has none |
+//! | attachments | after the end: what the recorder was given last, such as `entities.json` |
+//! | metadata `twinbench.index` | after the end: offset and times of every chunk |
 //!
 //! Messages are JSON throughout, because Foxglove and PlotJuggler both plot JSON fields without
 //! a plug-in. A JSON object stands as the room wrote it, so that its fields are one level deep. A
@@ -18,6 +20,7 @@ use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use mcap::{parse_record, records::op};
 use serde::Deserialize;
 use serde_json::json;
 use twinbench_model::Epoch;
@@ -33,6 +36,8 @@ pub(crate) const PROFILE: &str = "twinbench";
 pub(crate) const START: &str = "twinbench";
 /// The metadata record at the end.
 pub(crate) const END: &str = "twinbench.end";
+/// The metadata record that is the index.
+pub(crate) const INDEX: &str = "twinbench.index";
 /// The attachment's media type.
 pub(crate) const BENCH_MEDIA_TYPE: &str = "application/toml";
 
@@ -96,6 +101,39 @@ impl Form {
             .into_iter()
             .find(|form| form.name() == name)
     }
+}
+
+/// An attachment as it stands in the file.
+pub(crate) struct Attached<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) media_type: &'a str,
+    pub(crate) data: &'a [u8],
+}
+
+/// The attachment of a record's body. Read by hand: the library's parser trusts the body to hold
+/// at least a CRC.
+pub(crate) fn attachment_of(body: &[u8]) -> Option<Attached<'_>> {
+    let (_times, rest) = body.split_at_checked(16)?;
+    let (name, rest) = string(rest)?;
+    let (media_type, rest) = string(rest)?;
+    let (length, rest) = rest.split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (data, crc) = rest.split_at_checked(length)?;
+    if crc.len() != 4 || parse_record(op::ATTACHMENT, body).is_err() {
+        return None;
+    }
+    Some(Attached {
+        name,
+        media_type,
+        data,
+    })
+}
+
+fn string(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (text, rest) = rest.split_at_checked(length)?;
+    Some((std::str::from_utf8(text).ok()?, rest))
 }
 
 const VALUE_HEAD: &[u8] = br#"{"value":"#;

@@ -21,6 +21,7 @@ mod difference;
 mod entry;
 mod error;
 mod format;
+mod index;
 mod reader;
 mod recorder;
 mod redact;

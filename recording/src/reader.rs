@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
     fs::File,
-    io::{self, BufReader, Read as _},
+    io::{self, BufReader, Read as _, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,8 +20,9 @@ use twinbench_model::{Epoch, Room, VirtualTime};
 use crate::{
     BenchFile, Entry, Error, Header,
     chunk::unpack,
-    entry::room_of_name,
+    entry::{kind_of_name, room_of_name},
     format::{self, Form},
+    index::{self, Index},
     recorder::part_of,
 };
 
@@ -60,18 +61,26 @@ pub struct Reader<R = BufReader<File>> {
     header: Header,
     digest: Option<String>,
     channels: BTreeMap<u16, Channel>,
-    numbers: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// Which of `numbers` counts a kind and source; they may have several channels.
+    counters: BTreeMap<(Cow<'static, str>, Arc<str>), usize>,
+    /// The next number, once one was seen.
+    numbers: Vec<Option<u64>>,
     queue: VecDeque<Read>,
     read: u64,
+    /// Entries before this time are left out.
+    from: VirtualTime,
+    /// Chunks were jumped over: neither numbers nor counts are known from the beginning.
+    jumped: bool,
     loss: Loss,
     done: bool,
 }
 
 struct Channel {
     room: Room,
-    kind: Arc<str>,
+    kind: Cow<'static, str>,
     source: Arc<str>,
     form: Form,
+    counter: usize,
 }
 
 /// The next piece of the file.
@@ -106,6 +115,72 @@ impl Reader {
         let length = file.metadata().map_err(failed)?.len();
         Self::new(BufReader::new(file), length, path)
     }
+
+    /// Opens a recording and begins at the first entry of this time or later.
+    ///
+    /// A finished recording has an index, by which the way there is short whatever its length. Of
+    /// what is jumped over, losses are not counted, and numbers within a channel are taken to be
+    /// below 2³².
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_at(path: &Path, from: VirtualTime) -> Result<Self, Error> {
+        let mut reader = Self::open(path)?;
+        reader.from = from;
+        if from == VirtualTime::ZERO {
+            return Ok(reader);
+        }
+        let epoch = reader.header.epoch.instant().as_nanosecond();
+        let Ok(time) = u64::try_from(epoch + i128::from(from.as_nanos())) else {
+            return Ok(reader);
+        };
+        let at = reader.at;
+        let index = Index::read(&mut reader.input, reader.length);
+        let index = index.map_err(|cause| reader.failed(cause))?;
+        let chunk = index.as_ref().and_then(|index| index.chunk_at(time));
+        // A chunk before the present place was read already; without an index everything is read.
+        let to = match chunk {
+            Some(chunk) if chunk >= at => chunk,
+            _ => at,
+        };
+        let sought = reader.input.seek(SeekFrom::Start(to));
+        sought.map_err(|cause| reader.failed(cause))?;
+        reader.at = to;
+        if to > at {
+            reader.queue.clear();
+            reader.jumped = true;
+            for channel in index.iter().flat_map(|index| &index.channels) {
+                reader.learn(channel);
+            }
+        }
+        Ok(reader)
+    }
+
+    /// What the recorder attached last under a name; `None` when there is no such thing, or the
+    /// recording was not finished.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn attachment(&mut self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let at = self.at;
+        let found = attachment(&mut self.input, self.length, name)
+            .and_then(|found| self.input.seek(SeekFrom::Start(at)).map(|_| found));
+        found.map_err(|cause| self.failed(cause))
+    }
+}
+
+fn attachment(
+    input: &mut (impl io::Read + Seek),
+    length: u64,
+    name: &str,
+) -> io::Result<Option<Vec<u8>>> {
+    let Some(index) = Index::read(input, length)? else {
+        return Ok(None);
+    };
+    let Some(at) = index.attachments.iter().find(|it| it.name == name) else {
+        return Ok(None);
+    };
+    index::attachment(input, length, at)
 }
 
 impl<R: io::Read> Reader<R> {
@@ -151,9 +226,12 @@ impl<R: io::Read> Reader<R> {
             },
             digest: None,
             channels: BTreeMap::new(),
-            numbers: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            numbers: Vec::new(),
             queue: VecDeque::new(),
             read: 0,
+            from: VirtualTime::ZERO,
+            jumped: false,
             loss: Loss::default(),
             done: false,
         };
@@ -259,7 +337,8 @@ impl<R: io::Read> Reader<R> {
                 }
             }
             Piece::Whole(op::ATTACHMENT, body) => match bench_file_of(&body) {
-                Some(file) => self.header.bench_file = Some(file),
+                Some(Some(file)) => self.header.bench_file = Some(file),
+                Some(None) => {}
                 None => self.damaged(&body),
             },
             Piece::Whole(op::METADATA, body) => match parse_record(op::METADATA, &body) {
@@ -287,6 +366,7 @@ impl<R: io::Read> Reader<R> {
     fn end(&mut self, entries: Option<u64>) {
         self.done = true;
         match entries {
+            Some(_) if self.jumped => {}
             Some(entries) => self.loss.messages = entries.saturating_sub(self.read),
             None => self.loss.unfinished = true,
         }
@@ -306,16 +386,29 @@ impl<R: io::Read> Reader<R> {
     fn learn(&mut self, channel: &mcap::records::Channel) {
         let fact = |name| channel.metadata.get(name).map(String::as_str);
         let known = || {
-            Some(Channel {
-                room: room_of_name(fact("room")?)?,
-                kind: fact("kind")?.into(),
-                source: fact("source")?.into(),
-                form: Form::of_name(fact("form")?)?,
-            })
+            let room = room_of_name(fact("room")?)?;
+            let form = Form::of_name(fact("form")?)?;
+            Some((room, form, fact("kind")?, fact("source")?))
         };
-        if let Some(known) = known() {
-            self.channels.insert(channel.id, known);
-        }
+        let Some((room, form, kind, source)) = known() else {
+            return;
+        };
+        let (kind, source) = (kind_of_name(kind), Arc::from(source));
+        let counter = self
+            .counters
+            .entry((kind.clone(), Arc::clone(&source)))
+            .or_insert_with(|| {
+                self.numbers.push(None);
+                self.numbers.len() - 1
+            });
+        let channel_of = Channel {
+            room,
+            kind,
+            source,
+            form,
+            counter: *counter,
+        };
+        self.channels.insert(channel.id, channel_of);
     }
 
     fn message(&mut self, header: MessageHeader, data: &[u8]) {
@@ -332,20 +425,25 @@ impl<R: io::Read> Reader<R> {
             self.loss.damaged += 1;
             return;
         };
-        let key = (Arc::clone(&channel.kind), Arc::clone(&channel.source));
-        let next = self.numbers.entry(key).or_default();
+        let Some(next) = self.numbers.get_mut(channel.counter) else {
+            return;
+        };
         // The file has the lower half of the number; it never goes back.
-        let ahead = header.sequence.wrapping_sub(*next as u32);
-        let sequence = next.saturating_add(u64::from(ahead));
+        let expected = match *next {
+            None if self.jumped => u64::from(header.sequence),
+            expected => expected.unwrap_or(0),
+        };
+        let ahead = header.sequence.wrapping_sub(expected as u32);
+        let sequence = expected.saturating_add(u64::from(ahead));
         self.loss.messages += u64::from(ahead);
-        *next = sequence.saturating_add(1);
+        *next = Some(sequence.saturating_add(1));
         self.read += 1;
         self.queue.push_back(Read {
             wall,
             entry: Entry {
                 time: VirtualTime::from_nanos(time),
                 room: channel.room,
-                kind: Cow::Owned(channel.kind.as_ref().to_owned()),
+                kind: channel.kind.clone(),
                 source: Arc::clone(&channel.source),
                 sequence,
                 content,
@@ -360,6 +458,9 @@ impl<R: io::Read> Iterator for Reader<R> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(read) = self.queue.pop_front() {
+                if read.entry.time < self.from {
+                    continue;
+                }
                 return Some(Ok(read));
             }
             if self.done {
@@ -421,27 +522,14 @@ fn header_of(facts: &BTreeMap<String, String>, path: &Path) -> Result<Header, Er
     })
 }
 
-/// The attachment of the bench file. Read by hand: the library's parser trusts the body to hold
-/// at least a CRC.
-fn bench_file_of(body: &[u8]) -> Option<BenchFile> {
-    let (_times, rest) = body.split_at_checked(16)?;
-    let (name, rest) = string(rest)?;
-    let (_media_type, rest) = string(rest)?;
-    let (length, rest) = rest.split_first_chunk::<8>()?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-    let (data, crc) = rest.split_at_checked(length)?;
-    if crc.len() != 4 || parse_record(op::ATTACHMENT, body).is_err() {
-        return None;
+/// The attachment of the bench file; none when it is another one.
+fn bench_file_of(body: &[u8]) -> Option<Option<BenchFile>> {
+    let attached = format::attachment_of(body)?;
+    if attached.media_type != format::BENCH_MEDIA_TYPE {
+        return Some(None);
     }
-    Some(BenchFile {
-        name: name.to_owned(),
-        text: std::str::from_utf8(data).ok()?.to_owned(),
-    })
-}
-
-fn string(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (text, rest) = rest.split_at_checked(length)?;
-    Some((std::str::from_utf8(text).ok()?, rest))
+    Some(Some(BenchFile {
+        name: attached.name.to_owned(),
+        text: std::str::from_utf8(attached.data).ok()?.to_owned(),
+    }))
 }

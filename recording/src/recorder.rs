@@ -93,6 +93,14 @@ impl Recorder {
         self.with(|stream| stream.flush_when_due(wall).map_err(Failure::Write))
     }
 
+    /// Keeps something, such as the final states, to be attached when the recording is finished.
+    /// [`Reader::attachment`](crate::Reader::attachment) gives it back.
+    pub fn attach(&mut self, name: &str, media_type: &str, data: Vec<u8>) {
+        if let Some(stream) = &mut self.stream {
+            stream.attach(name, media_type, data);
+        }
+    }
+
     /// Ends the recording, with the [`Digest`](crate::Digest) of its whole stream, and gives the
     /// file its final name.
     ///

@@ -2,8 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    io::{Seek, Write},
-    sync::Arc,
+    io::{self, Seek, SeekFrom, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,12 +20,40 @@ use crate::{
     Content, Entry, Header,
     entry::room_name,
     format::{self, Form},
+    index::{self, Mark},
 };
+
+/// A writer that tells how far it is.
+pub(crate) struct Counted<W> {
+    pub(crate) inner: W,
+    at: Arc<AtomicU64>,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.at.fetch_add(written as u64, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// The MCAP writer asks for it, but seeks nowhere when it is told not to.
+impl<W: Seek> Seek for Counted<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
 
 /// Messages after which the stream is flushed.
 const FLUSH_MESSAGES: u64 = 1_000;
-/// Wall time after which the stream is flushed.
+/// Wall time that an entry waits at most before the stream is flushed.
 const FLUSH_AFTER: SignedDuration = SignedDuration::from_millis(250);
+/// Bytes of messages after which the stream is flushed: what a reader unpacks at once.
+const FLUSH_BYTES: usize = 1 << 20;
 
 /// What a recording keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -66,14 +97,21 @@ impl From<McapError> for Failure {
 
 /// The recorder's part that knows no files.
 pub(crate) struct Stream<W: Write + Seek> {
-    writer: Writer<W>,
+    writer: Writer<Counted<W>>,
+    at: Arc<AtomicU64>,
+    marks: Vec<Mark>,
+    /// The log times of the first and last message since the stream was flushed.
+    unflushed_times: Option<(u64, u64)>,
+    unflushed_bytes: usize,
+    last: Vec<Attachment<'static>>,
     epoch: i128,
     options: Options,
     channels: HashMap<Arc<str>, Vec<Channel>>,
     buffer: Vec<u8>,
     entries: u64,
     unflushed: u64,
-    flushed: Option<Timestamp>,
+    /// When the oldest entry that waits was recorded.
+    waiting_since: Option<Timestamp>,
 }
 
 /// A channel of one source.
@@ -88,10 +126,17 @@ impl<W: Write + Seek> Stream<W> {
     /// Starts a recording: its facts and the bench file come first, outside any chunk, so that
     /// they survive whatever happens later.
     pub(crate) fn start(out: W, header: &Header, options: Options) -> McapResult<Self> {
+        let at = Arc::new(AtomicU64::new(0));
+        let out = Counted {
+            inner: out,
+            at: Arc::clone(&at),
+        };
         let mut writer = WriteOptions::new()
             .profile(format::PROFILE)
             .library(&header.producer)
             .compression(Some(Compression::Lz4))
+            // Chunks end where the stream is flushed, and nowhere else: so their places are known.
+            .chunk_size(None)
             // A chunk goes out whole when it is finished: a cut file then has no chunk without
             // its length.
             .disable_seeking(true)
@@ -118,13 +163,18 @@ impl<W: Write + Seek> Stream<W> {
         writer.flush()?;
         Ok(Self {
             writer,
+            at,
+            marks: Vec::new(),
+            unflushed_times: None,
+            unflushed_bytes: 0,
+            last: Vec::new(),
             epoch,
             options,
             channels: HashMap::new(),
             buffer: Vec::new(),
             entries: 0,
             unflushed: 0,
-            flushed: None,
+            waiting_since: None,
         })
     }
 
@@ -157,6 +207,9 @@ impl<W: Write + Seek> Stream<W> {
         self.writer.write_to_known_channel(&header, &self.buffer)?;
         self.entries += 1;
         self.unflushed += 1;
+        self.unflushed_bytes += self.buffer.len();
+        let (first, _) = self.unflushed_times.unwrap_or((log_time, log_time));
+        self.unflushed_times = Some((first, log_time));
         self.flush_when_due(wall)?;
         Ok(())
     }
@@ -166,25 +219,62 @@ impl<W: Write + Seek> Stream<W> {
         if self.unflushed == 0 {
             return Ok(());
         }
-        let since = *self.flushed.get_or_insert(wall);
+        let since = *self.waiting_since.get_or_insert(wall);
         // Absolute, because a wall clock may be set back.
-        if self.unflushed >= FLUSH_MESSAGES || wall.duration_since(since).abs() >= FLUSH_AFTER {
-            self.writer.flush()?;
-            self.unflushed = 0;
-            self.flushed = Some(wall);
+        if self.unflushed >= FLUSH_MESSAGES
+            || self.unflushed_bytes >= FLUSH_BYTES
+            || wall.duration_since(since).abs() >= FLUSH_AFTER
+        {
+            self.flush()?;
         }
         Ok(())
     }
 
+    fn flush(&mut self) -> McapResult<()> {
+        let offset = self.at.load(Ordering::Relaxed);
+        self.writer.flush()?;
+        if let Some((first, last)) = self.unflushed_times.take() {
+            self.marks.push(Mark {
+                offset,
+                first,
+                last,
+            });
+        }
+        self.unflushed = 0;
+        self.unflushed_bytes = 0;
+        self.waiting_since = None;
+        Ok(())
+    }
+
+    /// Keeps something for the end of the recording.
+    pub(crate) fn attach(&mut self, name: &str, media_type: &str, data: Vec<u8>) {
+        let created = u64::try_from(self.epoch).unwrap_or_default();
+        self.last.push(Attachment {
+            log_time: created,
+            create_time: created,
+            name: name.to_owned(),
+            media_type: media_type.to_owned(),
+            data: data.into(),
+        });
+    }
+
     /// Ends the recording and gives the stream back.
     pub(crate) fn finish(mut self, digest: &str) -> McapResult<W> {
+        self.flush()?;
         let facts = [
             ("digest", digest.to_owned()),
             ("entries", self.entries.to_string()),
         ];
         write_facts(&mut self.writer, format::END, facts)?;
+        for attachment in &self.last {
+            self.writer.attach(attachment)?;
+        }
+        self.writer.write_metadata(&Metadata {
+            name: format::INDEX.to_owned(),
+            metadata: index::facts(&self.marks),
+        })?;
         self.writer.finish()?;
-        Ok(self.writer.into_inner())
+        Ok(self.writer.into_inner().inner)
     }
 
     fn channel(&mut self, entry: &Entry) -> McapResult<u16> {
@@ -243,11 +333,7 @@ fn write_facts<W: Write + Seek, const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        cell::RefCell,
-        io::{self, Cursor, SeekFrom},
-        rc::Rc,
-    };
+    use std::{cell::RefCell, io::Cursor, rc::Rc};
     use twinbench_model::{Event, VirtualTime};
 
     /// A disk that is shared with the test and has room for so many bytes.
@@ -314,7 +400,7 @@ mod tests {
         assert!(!grew(0, 0));
         assert!(!grew(1, 249));
         assert!(grew(2, 250), "250 ms have gone by");
-        assert!(!grew(3, 260));
+        assert!(!grew(3, 900), "nothing waits since the last one");
         assert!(grew(4, -5_000), "the wall clock was set back");
         for n in 0..999 {
             assert!(!grew(5 + n, -5_000));
