@@ -1,6 +1,6 @@
 //! Entities: typed state, one operation at a time.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
@@ -45,6 +45,7 @@ pub struct EntityContext<'a> {
     pub(crate) seed: &'a mut u64,
     pub(crate) exists: bool,
     pub(crate) deleted: bool,
+    pub(crate) settings: Option<&'a (dyn Any + Send + Sync)>,
 }
 
 impl EntityContext<'_> {
@@ -56,6 +57,11 @@ impl EntityContext<'_> {
     /// Whether the entity was there before this operation.
     pub fn exists(&self) -> bool {
         self.exists
+    }
+
+    /// The settings that this type of entities was registered with, if they are of this type.
+    pub fn settings<S: 'static>(&self) -> Option<&S> {
+        self.settings?.downcast_ref()
     }
 
     /// The current virtual time as a UTC instant.

@@ -38,7 +38,20 @@ impl Functions {
     #[must_use]
     pub fn entity<T: Entity>(mut self, name: &str) -> Self {
         self.entities
-            .insert(name.to_lowercase().into(), Kind::of::<T>());
+            .insert(name.to_lowercase().into(), Kind::of::<T>(None));
+        self
+    }
+
+    /// Adds a type of entities under a name, with settings that its operations read with
+    /// [`EntityContext::settings`](crate::EntityContext::settings).
+    #[must_use]
+    pub fn entity_with<T: Entity>(
+        mut self,
+        name: &str,
+        settings: Arc<dyn std::any::Any + Send + Sync>,
+    ) -> Self {
+        self.entities
+            .insert(name.to_lowercase().into(), Kind::of::<T>(Some(settings)));
         self
     }
 
@@ -167,7 +180,7 @@ impl Functions {
     /// Does a batch of operations.
     pub fn operate(&self, work: &EntityWork, now: VirtualTime, epoch: Epoch) -> EntityResult {
         match self.entities.get(work.id.name()) {
-            Some(kind) => crate::slot::operate_all(*kind, work, now, epoch),
+            Some(kind) => crate::slot::operate_all(kind, work, now, epoch),
             None => EntityResult {
                 failure: Some(Failure::new(
                     "EntityNotFound",

@@ -1,7 +1,7 @@
 //! Entities as the engine keeps them: typed state behind a pointer, text when it is needed.
 
 use std::{
-    any::type_name,
+    any::{Any, type_name},
     collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -48,9 +48,13 @@ impl<T: Entity> State for T {
     }
 }
 
+/// What all entities of one registration are given with every operation.
+pub(crate) type Settings = Arc<dyn Any + Send + Sync>;
+
 /// A registered type of entities.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Kind {
+    pub(crate) settings: Option<Settings>,
     pub(crate) fresh: fn() -> Box<dyn State>,
     pub(crate) read: fn(&Json) -> Result<Box<dyn State>, Failure>,
     pub(crate) always_serialises: bool,
@@ -58,8 +62,9 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    pub(crate) fn of<T: Entity>() -> Self {
+    pub(crate) fn of<T: Entity>(settings: Option<Settings>) -> Self {
         Self {
+            settings,
             fresh: || Box::new(T::default()),
             read: |text| Ok(Box::new(text.read::<T>()?)),
             always_serialises: T::ALWAYS_SERIALISES,
@@ -199,7 +204,7 @@ impl Held {
     }
 
     /// Makes sure that an entity that exists has its state as a value.
-    pub(crate) fn wake(&mut self, kind: Kind) -> Result<(), Failure> {
+    pub(crate) fn wake(&mut self, kind: &Kind) -> Result<(), Failure> {
         if self.exists
             && self.live.is_none()
             && let Some(text) = self.text.get()
@@ -212,7 +217,7 @@ impl Held {
     /// One operation, wholly or not at all: of a failed one neither state nor messages remain.
     pub(crate) fn operate(
         &mut self,
-        kind: Kind,
+        kind: &Kind,
         mut context: EntityContext<'_>,
         operation: &str,
         input: &Json,
@@ -283,7 +288,7 @@ impl Held {
 }
 
 /// What a panic says.
-pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let said = panic
         .downcast_ref::<&str>()
         .copied()
@@ -293,7 +298,7 @@ pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
 
 /// A batch for an engine elsewhere.
 pub(crate) fn operate_all(
-    kind: Kind,
+    kind: &Kind,
     work: &EntityWork,
     now: VirtualTime,
     epoch: Epoch,
@@ -329,6 +334,7 @@ pub(crate) fn operate_all(
             seed: &mut seed,
             exists: held.exists,
             deleted: false,
+            settings: kind.settings.as_deref(),
         };
         let input = request.input.clone().unwrap_or_else(Json::null);
         results.push(held.operate(kind, context, &request.operation, &input, &limits));

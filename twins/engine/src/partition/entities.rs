@@ -27,7 +27,7 @@ impl Partition {
         match shared.functions.entities.get(id.name()) {
             None if shared.options.remote => self.offer_entity(id),
             kind => {
-                let kind = kind.copied().ok_or_else(|| {
+                let kind = kind.cloned().ok_or_else(|| {
                     Failure::new(
                         "EntityNotFound",
                         format!("no entity is registered under the name {:?}", id.name()),
@@ -112,7 +112,7 @@ impl Partition {
         let Some(slot) = self.entities.get_mut(id) else {
             return;
         };
-        let ready = kind.and_then(|kind| slot.held.wake(kind).map(|()| kind));
+        let ready = kind.and_then(|kind| slot.held.wake(&kind).map(|()| kind));
         let mut actions = Vec::new();
         let mut replies = Vec::new();
         let mut consumed = Vec::new();
@@ -142,10 +142,14 @@ impl Partition {
                 seed: &mut self.serial,
                 exists: false,
                 deleted: false,
+                settings: ready
+                    .as_ref()
+                    .ok()
+                    .and_then(|kind| kind.settings.as_deref()),
             };
             let result = match &ready {
                 Ok(kind) => slot.held.operate(
-                    *kind,
+                    kind,
                     context,
                     &operation.name,
                     input,
