@@ -22,7 +22,11 @@ struct Slot {
     base: u32,
     size: u32,
     device: Box<dyn Peripheral>,
-    deadline: Option<VirtualTime>,
+}
+
+/// A deadline as a number, so that the earliest is found fast; none is after all time.
+fn due(device: &dyn Peripheral) -> VirtualTime {
+    device.deadline().unwrap_or(VirtualTime::MAX)
 }
 
 /// A change of flash memory that waits until no instruction runs from it.
@@ -53,6 +57,11 @@ pub(crate) struct Bus {
     pub(crate) next_deadline: Option<VirtualTime>,
     /// Sorted by base address.
     slots: Vec<Slot>,
+    /// When each of them wants to act, by slot; the end of time for never.
+    deadlines: Vec<VirtualTime>,
+    deadlines_changed: bool,
+    /// DMA controllers that have a stream switched on.
+    moving: Vec<usize>,
     last: usize,
     resets: Vec<&'static str>,
     flash_changes: Vec<FlashChange>,
@@ -67,12 +76,7 @@ impl Bus {
     pub(crate) fn new(map: MemoryMap, image: Arc<Image>, peripherals: Vec<Mapped>) -> Self {
         let mut slots: Vec<Slot> = peripherals
             .into_iter()
-            .map(|(base, size, device)| Slot {
-                base,
-                size,
-                deadline: device.deadline(),
-                device,
-            })
+            .map(|(base, size, device)| Slot { base, size, device })
             .collect();
         slots.sort_by_key(|slot| slot.base);
         let mut bus = Self {
@@ -88,6 +92,9 @@ impl Bus {
             attention: true,
             reset_requested: false,
             next_deadline: None,
+            deadlines: slots.iter().map(|slot| due(slot.device.as_ref())).collect(),
+            deadlines_changed: true,
+            moving: Vec::new(),
             slots,
             last: 0,
             resets: Vec::new(),
@@ -265,6 +272,14 @@ impl Bus {
         true
     }
 
+    /// Until when reading the register at an address leaves everything as it is and gives the same
+    /// value, unless a peripheral's deadline comes before; `None`: it cannot be said.
+    pub(crate) fn still_until(&mut self, address: u32, now: VirtualTime) -> Option<VirtualTime> {
+        let index = self.find(address)?;
+        let slot = self.slots.get(index)?;
+        slot.device.still_until(address - slot.base, now)
+    }
+
     /// Logs an access that nothing models, once for each address and direction.
     pub(crate) fn note_unmodelled(
         &mut self,
@@ -334,7 +349,19 @@ impl Bus {
             out: &mut self.out,
         };
         let result = act(slot.device.as_mut(), &mut cx);
-        slot.deadline = slot.device.deadline();
+        if let Some(deadline) = self.deadlines.get_mut(index) {
+            let new = due(slot.device.as_ref());
+            self.deadlines_changed |= *deadline != new;
+            *deadline = new;
+        }
+        if slot.device.dma_is_active() {
+            if !self.moving.contains(&index) {
+                self.moving.push(index);
+                self.moving.sort_unstable();
+            }
+        } else if !self.moving.is_empty() {
+            self.moving.retain(|moving| *moving != index);
+        }
         if let Some(range) = slot.device.take_flash_erase() {
             self.flash_changes.push(FlashChange::Erase(range));
             self.attention = true;
@@ -371,18 +398,25 @@ impl Bus {
             }
             self.pins.input_changed = false;
         }
-        self.move_items(now);
-        let next = self.slots.iter().filter_map(|slot| slot.deadline).min();
-        self.attention |= self.irq.changed || next != self.next_deadline;
-        self.next_deadline = next;
+        if !self.moving.is_empty() {
+            self.move_items(now);
+        }
+        self.attention |= self.irq.changed;
+        if std::mem::take(&mut self.deadlines_changed) {
+            let next = self.earliest();
+            self.attention |= next != self.next_deadline;
+            self.next_deadline = next;
+        }
+    }
+
+    fn earliest(&self) -> Option<VirtualTime> {
+        let least = self.deadlines.iter().copied().min();
+        least.filter(|time| *time < VirtualTime::MAX)
     }
 
     /// Lets the DMA controllers move what is asked for.
     fn move_items(&mut self, now: VirtualTime) {
-        for index in 0..self.slots.len() {
-            if !self.slots[index].device.dma_is_active() {
-                continue;
-            }
+        for index in self.moving.clone() {
             loop {
                 let slots = &self.slots;
                 let requests = |name: &str| {
@@ -433,10 +467,7 @@ impl Bus {
         }
         let clocks = self.clocks;
         for index in 0..self.slots.len() {
-            if self.slots[index]
-                .deadline
-                .is_some_and(|deadline| deadline <= now)
-            {
+            if self.deadlines[index] <= now {
                 self.act_alone(index, now, Peripheral::advance);
             }
         }
@@ -482,9 +513,13 @@ impl Bus {
                 )));
             }
             slot.device.restore(from)?;
-            slot.deadline = slot.device.deadline();
         }
-        self.next_deadline = self.slots.iter().filter_map(|slot| slot.deadline).min();
+        let devices = self.slots.iter().map(|slot| slot.device.as_ref());
+        self.deadlines = devices.map(due).collect();
+        self.moving = (0..self.slots.len())
+            .filter(|index| self.slots[*index].device.dma_is_active())
+            .collect();
+        self.next_deadline = self.earliest();
         Ok(())
     }
 

@@ -286,6 +286,17 @@ impl Chip {
         self.core.instructions
     }
 
+    /// Whether loops that only wait are skipped up to the next event, which is the rule. What comes
+    /// out is the same, to the cycle.
+    pub fn set_polling_skip(&mut self, skip: bool) {
+        self.core.polling.enabled = skip;
+    }
+
+    /// Core cycles since power-on that were skipped in loops that only wait.
+    pub fn polling_cycles(&self) -> u64 {
+        self.core.polling.skipped
+    }
+
     /// Core cycles since power-on, those asleep included.
     pub fn cycles(&self) -> u64 {
         self.core.cycles

@@ -43,6 +43,13 @@ pub trait Peripheral: Any + Send {
         None
     }
 
+    /// Until when a read of the register at `offset` gives what it gives now, and changes nothing,
+    /// here or elsewhere, unless [`Peripheral::deadline`] comes before or the peripheral is called
+    /// for another reason. `None`: it cannot be said. A loop that polls such registers is skipped.
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        None
+    }
+
     /// Acts on the passing of time up to `cx.now`.
     fn advance(&mut self, _cx: &mut Context<'_>) {}
 

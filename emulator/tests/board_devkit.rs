@@ -14,7 +14,7 @@ fn it_comes_up_without_touching_anything_that_is_not_modelled() {
         desk.console()
     );
     assert_eq!(desk.notes(), Vec::<&str>::new());
-    let blinks = desk.pin("led-user");
+    let blinks = desk.pin("rgb-green");
     assert!((28..=31).contains(&blinks.len()), "{blinks:?}");
     for pair in blinks.windows(2) {
         assert_ne!(pair[0].1, pair[1].1);

@@ -92,7 +92,7 @@ proptest! {
     #[test]
     fn bytes_that_are_no_snapshot_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Snapshot::from_bytes(&bytes).is_err());
-        let mut marked = b"TWBS\x01\0\0\0".to_vec();
+        let mut marked = b"TWBS\x02\0\0\0".to_vec();
         marked.extend(bytes);
         if let Ok(snapshot) = Snapshot::from_bytes(&marked) {
             let mut board = Board::az3166(devkit()).unwrap();

@@ -55,6 +55,7 @@ impl Core {
     /// Handles what stopped the instruction at `pc`.
     #[cold]
     pub(crate) fn trap(&mut self, trap: Trap, pc: u32) {
+        self.polling.still = false;
         match trap {
             Trap::ExceptionReturn(value) => self.exception_return(value, pc),
             Trap::Semihosting => self.semihosting(),

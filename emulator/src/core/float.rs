@@ -4,7 +4,7 @@
 use super::{Core, Op, Trap, float_arithmetic as exact};
 
 /// Registers of the unit.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Registers {
     /// S0 to S31.
     pub(crate) s: [u32; 32],

@@ -130,7 +130,10 @@ impl Core {
 
     /// Whether each access is checked.
     pub(crate) fn guarded(&self) -> bool {
-        self.mpu.enabled() || self.scs.unaligned_traps() || self.debug.looking
+        self.mpu.enabled()
+            || self.scs.unaligned_traps()
+            || self.debug.looking
+            || self.polling.watching
     }
 
     fn permits(&self, address: u32, wish: Wish) -> bool {
@@ -177,6 +180,9 @@ impl Core {
         if let Some((word, bit)) = bit_band(address) {
             return Ok(self.load_slowly(word, 4)? >> bit & 1);
         }
+        if self.polling.watching {
+            self.watch_read(address);
+        }
         if PRIVATE.contains(&address) {
             if !self.privileged() {
                 return Err(Trap::BusData(address));
@@ -215,6 +221,10 @@ impl Core {
         }
         if !self.permits(address, Wish::Write) {
             return Err(Trap::ProtectedData(address));
+        }
+        if self.polling.watching {
+            self.polling.still &= self.bus.map.ram_offset(address, size).is_some()
+                && self.bus.memory(address, size) == Some(value);
         }
         let (now, pc) = (self.now(), self.pc());
         if self.bus.set_memory(address, size, value, now, pc) {

@@ -40,6 +40,7 @@ mod multiply;
 mod nvic;
 mod op;
 mod parallel;
+mod polling;
 #[cfg(test)]
 mod rows_tests;
 mod run;
@@ -131,6 +132,8 @@ pub(crate) struct Core {
     pub(crate) limit: u64,
     /// Instructions since power-on.
     pub(crate) instructions: u64,
+    /// How loops that only wait are found and skipped.
+    pub(crate) polling: polling::Polling,
     /// Number of the current exception, 0 in thread mode.
     pub(crate) ipsr: u32,
     pub(crate) primask: bool,
@@ -174,6 +177,7 @@ impl Core {
             cycles: 0,
             limit: 0,
             instructions: 0,
+            polling: polling::Polling::default(),
             ipsr: 0,
             primask: false,
             faultmask: false,

@@ -22,8 +22,24 @@ pub(crate) enum Halted {
 const NO_PAGE: u32 = 1;
 
 impl Core {
-    /// Executes until `cycles` reaches `limit` or something needs attention.
+    /// Executes until `cycles` reaches `limit` or something needs attention. Loops that only wait
+    /// are skipped.
     pub(crate) fn run(&mut self, limit: u64) {
+        loop {
+            let turn = self.polling.turn(self.cycles, limit);
+            self.run_turn(turn);
+            // Attention sets the limit to 0.
+            if self.limit == 0 || self.cycles >= limit {
+                return;
+            }
+            self.skip_polling(limit);
+            if self.limit == 0 || self.cycles >= limit {
+                return;
+            }
+        }
+    }
+
+    fn run_turn(&mut self, limit: u64) {
         self.limit = limit;
         let flash = Arc::clone(&self.bus.flash);
         let guarded = self.guarded();
@@ -47,7 +63,7 @@ impl Core {
     }
 
     #[inline(always)]
-    fn execute(&mut self, op: &Op, pc: u32) {
+    pub(crate) fn execute(&mut self, op: &Op, pc: u32) {
         self.r[15] = pc.wrapping_add(4);
         self.next = pc.wrapping_add(op.size.into());
         self.cycles += 1;
@@ -80,7 +96,7 @@ impl Core {
     }
 
     /// Executes one instruction that is not in unprotected flash memory.
-    fn fetch_slowly(&mut self, flash: &Flash, pc: u32) {
+    pub(crate) fn fetch_slowly(&mut self, flash: &Flash, pc: u32) {
         if self.debug.looking && self.breaks(pc) {
             return;
         }

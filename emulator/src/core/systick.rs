@@ -46,6 +46,12 @@ impl SysTick {
         self.next_zero().filter(|_| self.control & TICKINT != 0)
     }
 
+    /// The cycle count at which its control register, read now, would read otherwise the next time;
+    /// `None`: at once.
+    pub(crate) fn still_until(&self) -> Option<u64> {
+        (!self.wrapped).then(|| self.next_zero().unwrap_or(u64::MAX))
+    }
+
     /// Counts up to `cycles`; whether it interrupts.
     pub(crate) fn advance(&mut self, cycles: u64) -> bool {
         let Some(zero) = self.next_zero() else {

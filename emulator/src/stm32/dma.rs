@@ -4,6 +4,8 @@
 //! FIFO is always empty when looked at; packing between sizes gives the same bytes in memory.
 //! Bursts and the peripheral as flow controller are stored only.
 
+use twinbench_model::VirtualTime;
+
 use super::access::Lanes;
 use crate::{
     peripheral::{Context, DmaTransfer, Peripheral, Width},
@@ -214,6 +216,10 @@ impl Peripheral for Dma {
 
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, offset: u32, width: Width, _cx: &mut Context<'_>) -> Option<u32> {

@@ -1,5 +1,7 @@
 //! External interrupts and the port selection in SYSCFG (RM0402, chapters 10 and 8).
 
+use twinbench_model::VirtualTime;
+
 use super::access::Lanes;
 use crate::peripheral::{Context, Peripheral, Width};
 
@@ -90,6 +92,10 @@ impl Peripheral for Exti {
         "EXTI"
     }
 
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
+    }
+
     fn read(&mut self, offset: u32, width: Width, cx: &mut Context<'_>) -> Option<u32> {
         self.watch(cx);
         let lanes = Lanes::new(offset, width);
@@ -171,6 +177,10 @@ impl Peripheral for Syscfg {
 
     fn name(&self) -> &'static str {
         "SYSCFG"
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, offset: u32, width: Width, _cx: &mut Context<'_>) -> Option<u32> {

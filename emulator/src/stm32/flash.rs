@@ -1,5 +1,7 @@
 //! Flash memory interface (RM0402, chapter 3).
 
+use twinbench_model::VirtualTime;
+
 use std::ops::Range;
 
 use super::access::Lanes;
@@ -124,6 +126,10 @@ impl Peripheral for FlashInterface {
 
     fn name(&self) -> &'static str {
         "FLASH"
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, offset: u32, width: Width, _cx: &mut Context<'_>) -> Option<u32> {

@@ -1,5 +1,7 @@
 //! GPIO ports (RM0402, chapter 7).
 
+use twinbench_model::VirtualTime;
+
 use super::access::Lanes;
 use crate::peripheral::{Context, Peripheral, Signal, SignalKind, Width};
 
@@ -130,6 +132,10 @@ impl Peripheral for Gpio {
         [
             "GPIOA", "GPIOB", "GPIOC", "GPIOD", "GPIOE", "GPIOF", "GPIOG", "GPIOH",
         ][usize::from(self.port)]
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, offset: u32, width: Width, cx: &mut Context<'_>) -> Option<u32> {

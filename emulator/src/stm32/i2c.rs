@@ -459,6 +459,16 @@ impl Peripheral for I2c {
         self.port.name
     }
 
+    fn still_until(&self, offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        let still = match offset & !3 {
+            SR1 => self.seen == self.sr1,
+            SR2 => self.seen & self.sr1 & ADDR == 0,
+            DR => false,
+            _ => true,
+        };
+        still.then_some(VirtualTime::MAX)
+    }
+
     fn read(&mut self, offset: u32, width: Width, cx: &mut Context<'_>) -> Option<u32> {
         self.catch_up(cx);
         let lanes = Lanes::new(offset, width);

@@ -1,5 +1,7 @@
 //! What the chip says of itself: debug identity, unique number, size of its flash memory.
 
+use twinbench_model::VirtualTime;
+
 use super::access::Lanes;
 use crate::peripheral::{Context, Peripheral, Width};
 
@@ -24,6 +26,10 @@ impl Peripheral for Dbgmcu {
 
     fn name(&self) -> &'static str {
         "DBGMCU"
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, offset: u32, width: Width, _cx: &mut Context<'_>) -> Option<u32> {
@@ -84,6 +90,10 @@ impl Peripheral for DeviceId {
 
     fn name(&self) -> &'static str {
         "UID"
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, offset: u32, width: Width, _cx: &mut Context<'_>) -> Option<u32> {

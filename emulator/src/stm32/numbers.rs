@@ -20,6 +20,8 @@ pub struct Rng {
     cr: u32,
     /// When the next number is ready, while it is on.
     ready: Option<VirtualTime>,
+    /// That it is ready was noticed.
+    told: bool,
 }
 
 impl Rng {
@@ -29,6 +31,7 @@ impl Rng {
             state: seed,
             cr: 0,
             ready: None,
+            told: false,
         }
     }
 
@@ -57,6 +60,10 @@ impl Peripheral for Rng {
         "RNG"
     }
 
+    fn still_until(&self, offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        matches!(offset & !3, 0 | 4).then_some(VirtualTime::MAX)
+    }
+
     fn read(&mut self, offset: u32, width: Width, cx: &mut Context<'_>) -> Option<u32> {
         let lanes = Lanes::new(offset, width);
         let word = match lanes.register {
@@ -64,6 +71,7 @@ impl Peripheral for Rng {
             0x4 => u32::from(self.is_ready(cx.now)),
             0x8 if self.is_ready(cx.now) => {
                 self.ready = Some(ticks::instant(cx.now, CYCLES, CLOCK));
+                self.told = false;
                 self.next()
             }
             0x8 => 0,
@@ -78,6 +86,7 @@ impl Peripheral for Rng {
         match lanes.register {
             0x0 => {
                 self.cr = lanes.merge(self.cr, value) & 0xC;
+                self.told &= self.ready.is_some();
                 self.ready = match (self.cr & 4 != 0, self.ready) {
                     (false, _) => None,
                     (true, None) => Some(ticks::instant(cx.now, CYCLES, CLOCK)),
@@ -92,11 +101,12 @@ impl Peripheral for Rng {
     }
 
     fn deadline(&self) -> Option<VirtualTime> {
-        self.ready.filter(|_| self.cr & 8 != 0)
+        self.ready.filter(|_| !self.told)
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {
         let ready = self.is_ready(cx.now);
+        self.told = ready;
         cx.irq.set(RNG_IRQ, ready && self.cr & 8 != 0);
     }
 

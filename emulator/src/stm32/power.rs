@@ -1,5 +1,7 @@
 //! Power controller (RM0402, chapter 5).
 
+use twinbench_model::VirtualTime;
+
 use super::access::Lanes;
 use crate::peripheral::{Context, Peripheral, Width};
 
@@ -35,6 +37,10 @@ impl Peripheral for Pwr {
 
     fn name(&self) -> &'static str {
         "PWR"
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, offset: u32, width: Width, _cx: &mut Context<'_>) -> Option<u32> {

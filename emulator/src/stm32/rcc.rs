@@ -1,5 +1,7 @@
 //! RCC: oscillators, PLLs, the clock tree, resets of peripherals (RM0402, chapter 6).
 
+use twinbench_model::VirtualTime;
+
 use super::access::Lanes;
 use crate::peripheral::{Clocks, Context, Peripheral, Width};
 
@@ -303,6 +305,10 @@ impl Peripheral for Rcc {
 
     fn name(&self) -> &'static str {
         "RCC"
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, offset: u32, width: Width, _cx: &mut Context<'_>) -> Option<u32> {

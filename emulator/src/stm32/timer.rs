@@ -408,6 +408,18 @@ impl Peripheral for Timer {
         self.port.name
     }
 
+    /// The counter until its next step, the flags until the next event.
+    fn still_until(&self, offset: u32, now: VirtualTime) -> Option<VirtualTime> {
+        if !matches!(offset & !3, CNT | SR) || !self.running() {
+            return Some(VirtualTime::MAX);
+        }
+        let cycle = self.cycle(now);
+        let steps = (cycle - self.base) / self.prescale() + 1;
+        let step = self.base + steps * self.prescale();
+        let at = u64::try_from(step).ok()?;
+        Some(ticks::instant(self.origin, at, self.hz))
+    }
+
     fn read(&mut self, offset: u32, width: Width, cx: &mut Context<'_>) -> Option<u32> {
         self.advance(cx);
         let lanes = Lanes::new(offset, width);

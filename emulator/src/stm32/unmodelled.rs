@@ -1,5 +1,7 @@
 //! Peripherals that are on the chip and not modelled yet.
 
+use twinbench_model::VirtualTime;
+
 use crate::{
     peripheral::{Context, Peripheral, Width},
     snapshot::{Loader, Saver, SnapshotError},
@@ -22,6 +24,10 @@ impl Unmodelled {
 impl Peripheral for Unmodelled {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn still_until(&self, _offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        Some(VirtualTime::MAX)
     }
 
     fn read(&mut self, _offset: u32, _width: Width, _cx: &mut Context<'_>) -> Option<u32> {

@@ -314,6 +314,15 @@ impl Peripheral for Usart {
         self.port.name
     }
 
+    fn still_until(&self, offset: u32, _now: VirtualTime) -> Option<VirtualTime> {
+        let still = match offset & !3 {
+            SR => self.seen == self.sr,
+            DR => false,
+            _ => true,
+        };
+        still.then_some(VirtualTime::MAX)
+    }
+
     fn read(&mut self, offset: u32, width: Width, cx: &mut Context<'_>) -> Option<u32> {
         self.advance(cx);
         let lanes = Lanes::new(offset, width);
