@@ -30,5 +30,7 @@ pub use inspect::{Debug, Frame, Inspect, Snapshots, Variable};
 pub use machine::{Capabilities, Halt, Machine, QUANTUM, Wake};
 pub use network::{NetworkEvent, NetworkRequest};
 pub use output::{Name, Output, OutputKind};
-pub use simulated::{BodyStyle, SimulatedMachine, SimulatedOptions};
+pub use simulated::{
+    BodyStyle, SignIn, SimulatedLink, SimulatedMachine, SimulatedMethod, SimulatedOptions,
+};
 pub use stimulus::Stimulus;

@@ -1,4 +1,9 @@
 //! A device without firmware: it sends a message at every interval, with values from generators.
+//!
+//! Without a link its messages go straight to the hub; with one it connects as a real device does,
+//! and takes part in twins, direct methods and messages from the cloud.
+
+mod client;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -9,6 +14,9 @@ use crate::{
     Capabilities, Error, Halt, Machine, Output, OutputKind, Stimulus, Wake,
     generator::{Generator, Key, Range, Sampler},
 };
+
+use client::{Client, Effect};
+pub use client::{SignIn, SimulatedLink, SimulatedMethod};
 
 /// How the fields of the body are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +53,8 @@ pub struct SimulatedOptions {
     pub sensors: BTreeMap<String, Generator>,
     /// How the body is written.
     pub style: BodyStyle,
+    /// Its connection to the hub; without one its messages go straight in.
+    pub link: Option<SimulatedLink>,
 }
 
 impl SimulatedOptions {
@@ -60,6 +70,7 @@ impl SimulatedOptions {
             phase: None,
             sensors: BTreeMap::new(),
             style: BodyStyle::default(),
+            link: None,
         }
     }
 }
@@ -77,6 +88,9 @@ pub struct SimulatedMachine {
     system: BTreeMap<String, String>,
     out: Vec<Output>,
     body: String,
+    /// How far it was run.
+    now: VirtualTime,
+    client: Option<Client>,
 }
 
 #[derive(Debug)]
@@ -151,7 +165,25 @@ impl SimulatedMachine {
             .into(),
             out: Vec::new(),
             body: String::new(),
+            now: options.start,
+            client: options
+                .link
+                .map(|link| Client::new(options.device.to_string(), link, options.start)),
         })
+    }
+
+    /// Sends the message of a time, and sets the time of the next.
+    fn send(&mut self, time: VirtualTime) {
+        let message = self.message(time);
+        match &mut self.client {
+            Some(client) => client.publish(&message, time, &mut self.out),
+            None => self.out.push(Output {
+                time,
+                kind: OutputKind::Message(message),
+            }),
+        }
+        let next = time.as_nanos().checked_add(self.interval.as_nanos());
+        self.next = next.map(VirtualTime::from_nanos);
     }
 
     fn message(&mut self, time: VirtualTime) -> Message {
@@ -219,15 +251,21 @@ fn quoted(text: &str) -> String {
 
 impl Machine for SimulatedMachine {
     fn run_until(&mut self, t: VirtualTime) -> Result<Halt, Error> {
-        while let Some(time) = self.next.filter(|next| *next <= t) {
-            let message = self.message(time);
-            self.out.push(Output {
-                time,
-                kind: OutputKind::Message(message),
-            });
-            let next = time.as_nanos().checked_add(self.interval.as_nanos());
-            self.next = next.map(VirtualTime::from_nanos);
+        loop {
+            let client = self.client.as_ref().and_then(Client::next);
+            let due = [self.next, client].into_iter().flatten().min();
+            let Some(time) = due.filter(|due| *due <= t) else {
+                break;
+            };
+            self.now = self.now.max(time);
+            if let Some(client) = &mut self.client {
+                client.run(self.now, &mut self.out);
+            }
+            if self.next == Some(time) {
+                self.send(time);
+            }
         }
+        self.now = self.now.max(t);
         Ok(Halt::Reached)
     }
 
@@ -236,6 +274,22 @@ impl Machine for SimulatedMachine {
     }
 
     fn apply(&mut self, stimulus: Stimulus) -> Result<(), Error> {
+        let stimulus = match (stimulus, &mut self.client) {
+            (Stimulus::Network(event), Some(client)) => {
+                let mut effects = Vec::new();
+                client.heard(event, self.now, &mut self.out, &mut effects);
+                for Effect::Interval(interval) in effects {
+                    self.interval = interval;
+                    self.next = Some(self.now + interval);
+                }
+                return Ok(());
+            }
+            (Stimulus::Wifi { up }, Some(client)) => {
+                client.wifi(up, self.now, &mut self.out);
+                return Ok(());
+            }
+            (other, _) => other,
+        };
         let Stimulus::Sensor { quantity, value } = stimulus else {
             return Err(Error::no_such(
                 stimulus.target(),
@@ -254,7 +308,12 @@ impl Machine for SimulatedMachine {
     }
 
     fn next_wake(&self) -> Wake {
-        self.next.map_or(Wake::Never, Wake::At)
+        if !self.out.is_empty() {
+            return Wake::At(self.now);
+        }
+        let client = self.client.as_ref().and_then(Client::next);
+        let next = [self.next, client].into_iter().flatten().min();
+        next.map_or(Wake::Never, Wake::At)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -95,14 +95,27 @@ impl Space {
                 fault.by = (kind == FaultKind::SignalReorder).then_some(by);
                 fault.device = None;
             }
+            FaultKind::Latency | FaultKind::Throttle | FaultKind::ConnectorSlow => {
+                fault.by = Some(by)
+            }
             FaultKind::Crash
             | FaultKind::Brownout
             | FaultKind::WifiDown
-            | FaultKind::ConnectorDown => {}
+            | FaultKind::ConnectorDown
+            | FaultKind::ConnectorRefuses
+            | FaultKind::NetworkDrop
+            | FaultKind::HalfOpen
+            | FaultKind::RejectAuthentication
+            | FaultKind::ForceDisconnect
+            | FaultKind::ServerRestart => {}
         }
         if matches!(
             kind,
-            FaultKind::Crash | FaultKind::Redeliver | FaultKind::ConnectorDown
+            FaultKind::Crash
+                | FaultKind::Redeliver
+                | FaultKind::ConnectorDown
+                | FaultKind::ConnectorRefuses
+                | FaultKind::ConnectorSlow
         ) {
             fault.device = None;
         }

@@ -88,6 +88,7 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
             .help("`gdb = 0` gives each of them a free one"));
         }
     }
+    check_link(path, text, device)?;
     match device.backend {
         Backend::Emulator => check_emulator(path, text, device),
         Backend::Simulated | Backend::External => {
@@ -117,6 +118,29 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
             check_quantities(path, text, device, &SIMULATED)
         }
     }
+}
+
+/// Connections and methods of devices without firmware.
+fn check_link(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
+    let at = |span, message: String| Error::at(path, text, Some(span), message);
+    if device.connected && device.backend != Backend::Simulated {
+        let message = "`connected` is for simulated devices: others connect by themselves".into();
+        return Err(at(device.id.span(), message).help("remove it"));
+    }
+    let Some(first) = device.methods.keys().next() else {
+        return Ok(());
+    };
+    if device.backend != Backend::Simulated || !device.connected {
+        let message = "methods are answered by simulated devices that are connected".into();
+        return Err(at(first.span(), message).help("add `connected = true` to the device"));
+    }
+    for method in device.methods.values() {
+        if *method.status.get_ref() < 0 {
+            let message = "a method's status is 0 or more".into();
+            return Err(at(method.status.span(), message));
+        }
+    }
+    Ok(())
 }
 
 fn check_emulator(path: &Path, text: &str, device: &Device) -> Result<(), Error> {

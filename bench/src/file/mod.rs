@@ -5,6 +5,7 @@
 
 mod check;
 mod hub;
+mod methods;
 
 use std::{
     collections::BTreeMap,
@@ -22,6 +23,7 @@ pub use hub::{
     AuthoritySection, C2dSection, EnrollmentSection, HubSection, PermissionName, PolicySection,
     Ports, RouteSection,
 };
+pub use methods::MethodSection;
 /// What is wrong with a bench file.
 pub use twinbench_scenario::FileError as Error;
 
@@ -88,6 +90,13 @@ pub struct Device {
     pub interval: Option<Spanned<VirtualDuration>>,
     /// Its display name in telemetry (`simulated` only); default: the id.
     pub device_name: Option<String>,
+    /// Connect to the hub as a program would (`simulated` only), and take part in its twin, direct
+    /// methods and messages from the cloud; without, its messages go straight in.
+    #[serde(default)]
+    pub connected: bool,
+    /// The direct methods that it answers (`simulated` with `connected` only); others with 501.
+    #[serde(default)]
+    pub methods: BTreeMap<Spanned<String>, MethodSection>,
     /// Its symmetric key in base64, for production connection strings; default: derived from the
     /// bench's seed.
     pub key: Option<Spanned<Secret>>,

@@ -175,7 +175,7 @@ pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
     let mut session = Session::open_in_memory(file, &session_options, signal_faults(case, seed))?;
     session.watch();
     let begin = session.started_at();
-    let mut bench = Bench { session };
+    let mut bench = Bench::new(session);
     let mut runner = Runner::new(case);
     let mut transcripts: Vec<_> = case
         .goldens

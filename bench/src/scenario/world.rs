@@ -1,7 +1,13 @@
 //! A session as a scenario meets it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
+use twinbench_hub::{
+    faults,
+    methods::{self, InvocationId, MethodResult},
+};
 use twinbench_machine::Stimulus;
 use twinbench_model::{DeviceId, EntityId, Message, VirtualDuration, VirtualTime, system};
 use twinbench_scenario::{
@@ -9,9 +15,12 @@ use twinbench_scenario::{
     plan::{Act, MethodCall},
     runner::{Answer, Ticket, WorkflowView, World, WorldError},
 };
-use twinbench_serverless::rest;
+use twinbench_serverless::{
+    connectors::faults::{ConnectorFault, NAMES, Trouble, activity_of},
+    rest,
+};
 
-use crate::session::{self, CrashPoint, MessageFault, MessageFaultKind, Session};
+use crate::session::{self, CrashPoint, FrontEnd, MessageFault, MessageFaultKind, Session};
 
 /// Figures that a scenario can ask for.
 pub(crate) const METRICS: [&str; 7] = [
@@ -30,9 +39,23 @@ pub(super) const LATE: VirtualDuration = VirtualDuration::from_secs(1);
 /// A session that a scenario runs on.
 pub(crate) struct Bench {
     pub(crate) session: Session,
+    /// Methods that were called, each with how often the cloud had ended before.
+    called: BTreeMap<Ticket, (u64, InvocationId)>,
+    /// How methods ended.
+    ended: Vec<(InvocationId, MethodResult)>,
+    tickets: Ticket,
 }
 
 impl Bench {
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            session,
+            called: BTreeMap::new(),
+            ended: Vec::new(),
+            tickets: 0,
+        }
+    }
+
     fn stimulate(&mut self, device: &str, stimulus: Stimulus) -> Result<(), WorldError> {
         let device = id(device)?;
         let given = self.session.stimulate(&device, stimulus);
@@ -47,6 +70,25 @@ impl Bench {
     /// What an act caused is done and durable before the next one.
     fn settle(&mut self) -> Result<(), WorldError> {
         self.session.answer_now().map_err(broken)
+    }
+
+    /// Lets time go on until a method that the front-end layer called has ended.
+    fn wait_for(&mut self, number: InvocationId) -> Result<rest::Response, WorldError> {
+        let crashes = self.session.crashes();
+        loop {
+            self.session.method_results(&mut self.ended);
+            if let Some(place) = self.ended.iter().position(|(ended, _)| *ended == number) {
+                let (_, result) = self.ended.swap_remove(place);
+                return Ok(self.session.method_told(&result));
+            }
+            if crashes != self.session.crashes() {
+                return Err(WorldError::refused(
+                    "the cloud ended before the device answered",
+                ));
+            }
+            let next = self.session.next_step(VirtualTime::MAX);
+            self.session.step(next).map_err(broken)?;
+        }
     }
 
     fn devices_of(&self, fault: &Fault) -> Vec<String> {
@@ -76,6 +118,47 @@ fn broken(error: session::Error) -> WorldError {
         cause = inner.source();
     }
     WorldError::Broken(text)
+}
+
+/// The part of a fault that acts on connections to the hub.
+fn hub_fault(fault: &Fault) -> Option<faults::FaultKind> {
+    use faults::FaultKind as Hub;
+    let by = fault.by.unwrap_or(LATE);
+    Some(match fault.kind {
+        FaultKind::NetworkDrop => Hub::NetworkDrop,
+        FaultKind::HalfOpen => Hub::HalfOpen,
+        FaultKind::Latency => Hub::Latency(by),
+        FaultKind::Throttle => Hub::Throttle(by),
+        FaultKind::RejectAuthentication => Hub::RejectAuthentication,
+        FaultKind::ForceDisconnect => Hub::ForceDisconnect,
+        FaultKind::ServerRestart => Hub::ServerRestart,
+        // Messages without a connection are concerned as well, before the hub.
+        FaultKind::Duplicate => Hub::Duplicate(fault.probability.unwrap_or(1.0)),
+        FaultKind::Reorder => Hub::Reorder(by),
+        _ => return None,
+    })
+}
+
+/// A fault of connectors, for the application.
+fn connector_fault(fault: &Fault) -> Result<ConnectorFault, WorldError> {
+    if let Some(name) = &fault.connector
+        && activity_of(name).is_none()
+    {
+        let known: Vec<&str> = NAMES.iter().map(|(short, _)| *short).collect();
+        return Err(WorldError::refused(format!(
+            "connector {name:?} is not known; there are {}",
+            known.join(", ")
+        )));
+    }
+    Ok(ConnectorFault {
+        connector: fault.connector.clone(),
+        device: fault.device.clone(),
+        trouble: match fault.kind {
+            FaultKind::ConnectorSlow => Trouble::Slow(fault.by.unwrap_or(LATE)),
+            FaultKind::ConnectorRefuses => Trouble::Refuses("the connector refuses it".into()),
+            _ => Trouble::Down,
+        },
+    })
 }
 
 impl World for Bench {
@@ -116,13 +199,36 @@ impl World for Bench {
             ),
             Act::Reset { device } => self.stimulate(device, Stimulus::Reset),
             Act::Wifi { device, up } => self.stimulate(device, Stimulus::Wifi { up: *up }),
-            Act::Desired { .. } => Err(WorldError::not_supported("desired properties")),
-            Act::CloudToDevice { .. } => Err(WorldError::not_supported("cloud-to-device messages")),
+            Act::Desired { device, patch } => {
+                let Some(patch) = patch.as_object().cloned() else {
+                    return Err(WorldError::refused(format!(
+                        "desired properties are an object, not {patch}"
+                    )));
+                };
+                let patched = self.session.patch_desired(&id(device)?, patch);
+                patched.map_err(WorldError::refused)?;
+                self.settle()
+            }
+            Act::CloudToDevice {
+                device,
+                body,
+                properties,
+            } => {
+                let message = Message {
+                    body: Bytes::from(body.clone()),
+                    properties: properties.clone(),
+                    ..Message::default()
+                };
+                let sent = self.session.send_to_device(&id(device)?, message);
+                sent.map_err(WorldError::refused)?;
+                self.settle()
+            }
             Act::Publish {
                 device,
                 body,
                 json,
                 properties,
+                with_next,
             } => {
                 let mut message = Message {
                     body: Bytes::from(body.clone()),
@@ -137,6 +243,10 @@ impl World for Bench {
                 }
                 let published = self.session.publish(&id(device)?, message);
                 published.map_err(WorldError::refused)?;
+                if *with_next {
+                    // The function gets it in one batch with what comes next.
+                    return Ok(());
+                }
                 self.settle()
             }
             Act::Signal {
@@ -183,7 +293,10 @@ impl World for Bench {
             query: query.to_owned(),
             body: body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string())),
         };
-        let response = self.session.front_end(&request).map_err(broken)?;
+        let response = match self.session.front_end(&request).map_err(broken)? {
+            FrontEnd::Answered(response) => response,
+            FrontEnd::Waits(number) => self.wait_for(number)?,
+        };
         let body =
             serde_json::from_str(&response.body).unwrap_or_else(|_| response.body.as_str().into());
         Ok(Answer {
@@ -193,18 +306,63 @@ impl World for Bench {
     }
 
     fn call(&mut self, call: &MethodCall) -> Result<Ticket, WorldError> {
-        Err(WorldError::not_supported(format!(
-            "direct methods ({})",
-            call.name
-        )))
+        let wanted = methods::MethodCall {
+            name: call.name.clone(),
+            payload: call.payload.clone(),
+            response_timeout: call.timeout,
+            connect_timeout: VirtualDuration::ZERO,
+        };
+        let called = self.session.call_method(&id(&call.device)?, wanted);
+        let number = called.map_err(WorldError::refused)?;
+        self.tickets += 1;
+        let crashes = self.session.crashes();
+        self.called.insert(self.tickets, (crashes, number));
+        self.settle()?;
+        Ok(self.tickets)
     }
 
-    fn answer(&mut self, _: Ticket) -> Result<Option<Answer>, WorldError> {
-        Err(WorldError::not_supported("direct methods"))
+    fn answer(&mut self, ticket: Ticket) -> Result<Option<Answer>, WorldError> {
+        let Some(&(crashes, number)) = self.called.get(&ticket) else {
+            return Err(WorldError::refused(format!(
+                "no method {ticket} was called"
+            )));
+        };
+        if crashes != self.session.crashes() {
+            self.called.remove(&ticket);
+            self.ended.clear();
+            return Ok(Some(Answer {
+                status: 504,
+                body: json!({"error": "the cloud ended before the device answered"}),
+            }));
+        }
+        self.session.method_results(&mut self.ended);
+        let Some(place) = self.ended.iter().position(|(ended, _)| *ended == number) else {
+            return Ok(None);
+        };
+        self.called.remove(&ticket);
+        let (_, result) = self.ended.swap_remove(place);
+        let (status, body) = session::method_answer(&result);
+        Ok(Some(Answer { status, body }))
     }
 
     fn fault(&mut self, number: usize, fault: &Fault, begins: bool) -> Result<(), WorldError> {
+        if let Some(kind) = hub_fault(fault) {
+            let done = if begins {
+                let device = fault.device.clone();
+                self.session.begin_hub_fault(number, kind, device)
+            } else {
+                self.session.end_hub_fault(number)
+            };
+            done.map_err(broken)?;
+        }
         let kind = match fault.kind {
+            FaultKind::NetworkDrop
+            | FaultKind::HalfOpen
+            | FaultKind::Latency
+            | FaultKind::Throttle
+            | FaultKind::RejectAuthentication
+            | FaultKind::ForceDisconnect
+            | FaultKind::ServerRestart => return Ok(()),
             FaultKind::Drop => MessageFaultKind::Drop,
             FaultKind::Duplicate => MessageFaultKind::Duplicate,
             FaultKind::Delay => MessageFaultKind::Delay,
@@ -234,7 +392,16 @@ impl World for Bench {
             }
             // Given to the engine when the session was opened.
             FaultKind::SignalReorder | FaultKind::SignalDuplicate => return Ok(()),
-            kind @ (FaultKind::Brownout | FaultKind::ClockSkew | FaultKind::ConnectorDown) => {
+            FaultKind::ConnectorDown | FaultKind::ConnectorRefuses | FaultKind::ConnectorSlow => {
+                if begins {
+                    let fault = connector_fault(fault)?;
+                    self.session.begin_connector_fault(number, fault);
+                } else {
+                    self.session.end_connector_fault(number);
+                }
+                return Ok(());
+            }
+            kind @ (FaultKind::Brownout | FaultKind::ClockSkew) => {
                 return Err(WorldError::not_supported(format!(
                     "the fault {}",
                     kind.name()
@@ -270,8 +437,9 @@ impl World for Bench {
         Ok(self.session.entity(id))
     }
 
-    fn twin(&self, _: &str) -> Result<Value, WorldError> {
-        Err(WorldError::not_supported("device twins"))
+    fn twin(&self, device: &str) -> Result<Value, WorldError> {
+        let twin = self.session.twin(&id(device)?);
+        twin.ok_or_else(|| WorldError::refused(format!("device {device} is not registered")))
     }
 
     fn workflows(&self) -> Result<Vec<WorkflowView>, WorldError> {

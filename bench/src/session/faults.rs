@@ -8,9 +8,13 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use twinbench_engine::ClientFaults;
-use twinbench_hub::HubOutput;
+use twinbench_hub::{
+    HubOutput,
+    faults::{Fault, FaultId, FaultKind},
+};
 use twinbench_machine::{NetworkEvent, generator::Key};
 use twinbench_model::{DeviceId, Event, Message, Room, VirtualDuration, VirtualTime};
+use twinbench_serverless::connectors::faults::ConnectorFault;
 
 use super::{
     Error, Session,
@@ -62,6 +66,12 @@ pub(super) struct Faults {
     late: BTreeMap<(VirtualTime, u64), (DeviceId, Message)>,
     made: u64,
     crash: Option<CrashPoint>,
+    /// Faults of the hub, which a crash of the cloud does not end.
+    hub: BTreeMap<usize, (Fault, FaultId)>,
+    /// Faults of connectors, which a crash of the cloud does not end either.
+    pub(super) connectors: BTreeMap<usize, ConnectorFault>,
+    /// How often the cloud process has ended.
+    crashes: u64,
     /// What happens to signals of the function, for the whole run.
     pub(super) clients: ClientFaults,
 }
@@ -124,6 +134,60 @@ impl Session {
         }
     }
 
+    /// Begins a fault between a device and the hub, which acts on its connections; `number` tells
+    /// faults apart that overlap. Messages of devices without a connection are lost while they
+    /// could not reach the hub.
+    ///
+    /// # Errors
+    /// When what it changed cannot be committed.
+    pub(crate) fn begin_hub_fault(
+        &mut self,
+        number: usize,
+        kind: FaultKind,
+        device: Option<String>,
+    ) -> Result<(), Error> {
+        let fault = Fault {
+            kind,
+            device,
+            lasts: None,
+        };
+        let begun = self.hub.begin_fault(fault.clone(), self.now);
+        if kind != FaultKind::ForceDisconnect {
+            self.faults.hub.insert(number, (fault, begun));
+        }
+        self.answer_now()
+    }
+
+    /// Ends a fault between a device and the hub.
+    ///
+    /// # Errors
+    /// As [`Session::begin_hub_fault`].
+    pub(crate) fn end_hub_fault(&mut self, number: usize) -> Result<(), Error> {
+        if let Some((_, begun)) = self.faults.hub.remove(&number) {
+            self.hub.end_fault(begun, self.now);
+        }
+        self.answer_now()
+    }
+
+    /// How often the cloud process has ended.
+    pub(crate) fn crashes(&self) -> u64 {
+        self.faults.crashes
+    }
+
+    /// Whether a fault of the hub keeps a device away from it.
+    fn is_cut_off(&self, device: &DeviceId) -> bool {
+        self.faults.hub.values().any(|(fault, _)| {
+            let cuts = matches!(
+                fault.kind,
+                FaultKind::NetworkDrop
+                    | FaultKind::HalfOpen
+                    | FaultKind::RejectAuthentication
+                    | FaultKind::ServerRestart
+            );
+            cuts && fault.acts_on(device.as_str())
+        })
+    }
+
     /// Lets the cloud process end at its next commit and start again from its durable state.
     pub fn crash_at_commit(&mut self, point: CrashPoint) {
         self.note("fault", "crash", &json!({"at": format!("{point:?}")}));
@@ -163,6 +227,9 @@ impl Session {
                 }
                 MessageFaultKind::Redeliver => {}
             }
+        }
+        if self.is_cut_off(device) {
+            copies = 0;
         }
         if copies != 1 || late.is_some() {
             let by = late.map(|by| by.to_string());
@@ -228,6 +295,15 @@ impl Session {
             .sockets
             .retain(|output| !matches!(output, HubOutput::Send { .. }));
         self.note("crash", "cloud", &json!({}));
+        self.faults.crashes += 1;
+        let hub = &mut self.hub;
+        for (fault, begun) in self.faults.hub.values_mut() {
+            *begun = hub.begin_fault(fault.clone(), self.now);
+        }
+        for (number, fault) in &self.faults.connectors {
+            self.application.begin_fault(*number, fault.clone());
+        }
+        self.full_queues.clear();
         self.settle()?;
         self.commit_now()
     }

@@ -9,14 +9,18 @@ use std::{
 
 use rayon::prelude::*;
 use twinbench_emulator::{Image, board::BoardFile};
+use twinbench_hub::sas::device_token;
 use twinbench_machine::{
-    DebuggedMachine, EmulatorMachine, EmulatorOptions, Halt, Machine, Output, SimulatedMachine,
-    SimulatedOptions, Stimulus, Wake, generator::Generator,
+    DebuggedMachine, EmulatorMachine, EmulatorOptions, Halt, Machine, Output, SignIn,
+    SimulatedLink, SimulatedMachine, SimulatedOptions, Stimulus, Wake, generator::Generator,
 };
 use twinbench_model::{DeviceId, Epoch, VirtualTime};
 
 use super::Error;
 use crate::file::{Backend, BenchFile, Device, Unmodelled};
+
+/// Seconds of 100 years of 365 days.
+const CENTURY: u64 = 100 * 365 * 24 * 3_600;
 
 /// Below so many machines to run, starting other threads costs more than it saves.
 const PARALLEL_FROM: usize = 2;
@@ -312,11 +316,32 @@ fn simulated(
     if let Some(name) = &device.device_name {
         options.device_name.clone_from(name);
     }
+    options.link = device.connected.then(|| link(file, id, device));
     let machine = SimulatedMachine::new(options).map_err(|cause| Error::Machine {
         device: id.clone(),
         cause,
     })?;
     Ok(Box::new(machine))
+}
+
+/// The connection of a device without firmware. It signs in with a token that outlives the bench:
+/// renewing tokens is what programs and firmware are here for.
+fn link(file: &BenchFile, id: &DeviceId, device: &Device) -> SimulatedLink {
+    let host = &file.hub.host;
+    let begin = u64::try_from(file.epoch.instant().as_second()).unwrap_or(0);
+    let key = super::device_key(file.seed, id, device);
+    SimulatedLink {
+        host: host.clone(),
+        sign_in: SignIn {
+            username: format!("{host}/{id}/?api-version=2021-04-12"),
+            password: device_token(host, id, &key, begin.saturating_add(CENTURY)),
+        },
+        methods: device
+            .methods
+            .iter()
+            .map(|(name, method)| (name.get_ref().clone(), method.into()))
+            .collect(),
+    }
 }
 
 /// The device's generators, those from files with their text.

@@ -173,13 +173,14 @@ pub struct Fault {
     /// Whom it concerns: a device's id, or a pattern with `*`; without, everybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// Which connector is concerned (`connector-down`); without, all.
+    /// Which connector is concerned (`connector-…`): `c2d`, `sms`, `email`, `webhook`, `capture`;
+    /// without, all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connector: Option<String>,
     /// How likely each message is concerned, 0 to 1; default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
-    /// How late a message comes (`delay`, `reorder`); default 1 s.
+    /// How late a message comes (`delay`, `reorder`, `latency`, `throttle`); default 1 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub by: Option<VirtualDuration>,
@@ -209,17 +210,35 @@ pub enum FaultKind {
     WifiDown,
     /// A device's own clock is wrong.
     ClockSkew,
-    /// A connector refuses every call.
+    /// A connector is not there: no call reaches anybody.
     ConnectorDown,
+    /// A connector refuses every call.
+    ConnectorRefuses,
+    /// A connector's answers come later, by `by`.
+    ConnectorSlow,
     /// Signals of the function to entities overtake each other, by up to `by`; for the whole run.
     SignalReorder,
     /// Signals of the function to entities come twice; for the whole run.
     SignalDuplicate,
+    /// The network to the hub is gone: connections break, new ones are closed without an answer.
+    NetworkDrop,
+    /// Nothing passes between device and hub, though their connections stand.
+    HalfOpen,
+    /// What the hub says reaches the device later, by `by`, in order.
+    Latency,
+    /// The hub acknowledges later, by `by`, and refuses twin requests with 429.
+    Throttle,
+    /// The hub refuses every sign-in.
+    RejectAuthentication,
+    /// The hub closes connections, once.
+    ForceDisconnect,
+    /// The hub closes connections, and is not available until the fault ends.
+    ServerRestart,
 }
 
 impl FaultKind {
     /// Every kind, in the order of the reference.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 21] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -230,8 +249,17 @@ impl FaultKind {
         Self::WifiDown,
         Self::ClockSkew,
         Self::ConnectorDown,
+        Self::ConnectorRefuses,
+        Self::ConnectorSlow,
         Self::SignalReorder,
         Self::SignalDuplicate,
+        Self::NetworkDrop,
+        Self::HalfOpen,
+        Self::Latency,
+        Self::Throttle,
+        Self::RejectAuthentication,
+        Self::ForceDisconnect,
+        Self::ServerRestart,
     ];
 
     /// Its name in files.
@@ -247,8 +275,17 @@ impl FaultKind {
             Self::WifiDown => "wifi-down",
             Self::ClockSkew => "clock-skew",
             Self::ConnectorDown => "connector-down",
+            Self::ConnectorRefuses => "connector-refuses",
+            Self::ConnectorSlow => "connector-slow",
             Self::SignalReorder => "signal-reorder",
             Self::SignalDuplicate => "signal-duplicate",
+            Self::NetworkDrop => "network-drop",
+            Self::HalfOpen => "half-open",
+            Self::Latency => "latency",
+            Self::Throttle => "throttle",
+            Self::RejectAuthentication => "reject-authentication",
+            Self::ForceDisconnect => "force-disconnect",
+            Self::ServerRestart => "server-restart",
         }
     }
 
@@ -259,7 +296,7 @@ impl FaultKind {
 
     /// Whether it happens at one instant and has no length.
     pub const fn is_instant(self) -> bool {
-        matches!(self, Self::Crash)
+        matches!(self, Self::Crash | Self::ForceDisconnect)
     }
 }
 
