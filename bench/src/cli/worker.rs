@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     };
     let mut application = Application::new(Options {
         adapter: !args.no_adapter,
-        epoch: options.epoch,
+        ..Options::new(options.epoch)
     });
     let functions = application.functions(Functions::new());
     if format == Format::Human {

@@ -3,6 +3,7 @@
 //! TOML, versioned; unknown keys are refused with a suggestion, and every error names file, line
 //! and column.
 
+mod app;
 mod check;
 mod hub;
 mod methods;
@@ -19,6 +20,7 @@ use twinbench_hub::bridge::{BridgeConfig, Secret};
 use twinbench_machine::generator::Generator;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration};
 
+pub use app::{App, ServerlessIot};
 pub use hub::{
     AuthoritySection, C2dSection, EnrollmentSection, HubSection, PermissionName, PolicySection,
     Ports, RouteSection,
@@ -206,22 +208,6 @@ impl Default for DurableTaskSection {
     }
 }
 
-/// An application behind the hub.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
-pub enum App {
-    /// The mirrored serverless IoT application.
-    ServerlessIot {
-        /// Give flat firmware telemetry the application's `data` object; default true.
-        #[serde(default = "yes")]
-        adapter: bool,
-    },
-}
-
-const fn yes() -> bool {
-    true
-}
-
 impl BenchFile {
     /// Reads, parses and checks a bench file.
     ///
@@ -243,6 +229,14 @@ impl BenchFile {
         let file: Self = toml::from_str(text).map_err(|cause| Error::toml(path, text, &cause))?;
         check::check(path, text, &file)?;
         Ok(file)
+    }
+
+    /// The application as the file describes it; the repaired one when there is none.
+    pub fn application(&self) -> twinbench_serverless::Options {
+        match self.app.first() {
+            Some(App::ServerlessIot(app)) => app.options(self.epoch),
+            None => twinbench_serverless::Options::new(self.epoch),
+        }
     }
 
     /// Every device, rows with `count` written out, in the file's order.

@@ -18,6 +18,8 @@ use twinbench_scenario::{
 };
 
 use super::{Bench, METRICS, world::LATE};
+use twinbench_serverless::Profile;
+
 use crate::{
     file::{self, App, Backend, BenchFile},
     session::{self, Session},
@@ -26,7 +28,7 @@ use crate::{
 /// Backends that a matrix can name.
 const BACKENDS: [&str; 1] = ["emulator"];
 /// Profiles that a matrix can name.
-const PROFILES: [&str; 1] = ["repaired"];
+const PROFILES: [&str; 2] = [Profile::Repaired.name(), Profile::Original.name()];
 
 /// How a case is to be run.
 #[derive(Debug, Clone)]
@@ -104,6 +106,11 @@ pub(crate) fn bench_of(case: &Case, seed: Option<u64>) -> Result<(BenchFile, Str
             .bench_error(format!("profile {profile:?} is not known to this bench"))
             .help(nearest_or_list(profile, "profiles", &PROFILES)));
     }
+    if let Some(profile) = case.profile.as_deref().and_then(Profile::parse) {
+        for App::ServerlessIot(app) in &mut file.app {
+            app.profile = profile;
+        }
+    }
     case.check(&known(&file))?;
     Ok((file, text))
 }
@@ -158,7 +165,7 @@ pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
     let (file, text) = bench_of(case, options.seed)?;
     let seed = file.seed;
     let mut coverage = Coverage::default();
-    if file.app.iter().any(|App::ServerlessIot { .. }| true) {
+    if file.app.iter().any(|App::ServerlessIot(_)| true) {
         know_the_application(&mut coverage);
     }
     let session_options = session::Options {

@@ -24,11 +24,11 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use twinbench_durabletask::{EngineJobs, Listening, ServerOptions, engine_handle};
 use twinbench_engine::http;
-use twinbench_hub::{handle::HubJobs, net::NetEvent};
+use twinbench_hub::{handle::HubJobs, methods::InvocationId, net::NetEvent};
 use twinbench_model::{Epoch, VirtualTime};
 use twinbench_serverless::rest;
 
-use crate::session::{self, Session, Stats};
+use crate::session::{self, FrontEnd, Session, Stats};
 pub use hub::{HubAddresses, HubDoors};
 pub use pace::Pace;
 pub use running::{Running, StartError, start};
@@ -125,6 +125,8 @@ pub struct Server {
     pub key: String,
     commands: mpsc::Receiver<Command>,
     waits: durable::Waits,
+    /// Requests of the front-end layer that wait for a device.
+    methods: Vec<(InvocationId, oneshot::Sender<rest::Response>)>,
     workers: Option<EngineJobs>,
     /// Ends the Durable Task server, which lets its last answers go first.
     closing: Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>,
@@ -186,6 +188,7 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
         key,
         commands,
         waits: durable::Waits::default(),
+        methods: Vec::new(),
         workers,
         closing,
         hub,
@@ -315,6 +318,7 @@ impl Server {
         if let Some(hub) = &mut self.hub {
             session.serve_hub(&mut hub.jobs)?;
         }
+        self.tell_methods(session);
         self.waits.look(session, session.now())?;
         self.answer_sockets(session)
     }
@@ -354,6 +358,7 @@ impl Server {
                 session.serve_hub(&mut hub.jobs)?;
             }
             self.answer_sockets(session)?;
+            self.tell_methods(session);
             self.waits.look(session, target.max(session.now()))?;
             let wait = pace
                 .wall_until(session.next_step(VirtualTime::MAX))
@@ -411,12 +416,29 @@ impl Server {
         Ok(())
     }
 
+    /// Answers requests whose device has answered. The hub commits nothing of a method.
+    fn tell_methods(&mut self, session: &mut Session) {
+        let mut ended = Vec::new();
+        session.method_results(&mut ended);
+        for (number, result) in ended {
+            if let Some(place) = self.methods.iter().position(|(waits, _)| *waits == number) {
+                let (_, reply) = self.methods.swap_remove(place);
+                let _ = reply.send(session.method_told(&result));
+            }
+        }
+    }
+
     /// Answers a command at the session's current time.
     fn answer(&mut self, session: &mut Session, command: Command) -> Result<(), Error> {
         match command {
             Command::FrontEnd(request, reply) => {
                 // A client that has gone needs no answer.
-                let _ = reply.send(session.front_end(&request)?);
+                match session.front_end(&request)? {
+                    FrontEnd::Answered(response) => {
+                        let _ = reply.send(response);
+                    }
+                    FrontEnd::Waits(number) => self.methods.push((number, reply)),
+                }
             }
             Command::Durable(request, reply) => {
                 self.waits.ask(session, &self.key, &request, reply)?;

@@ -252,7 +252,7 @@ impl Session {
     }
 
     /// Moves the methods that have ended to `out`.
-    pub(crate) fn method_results(&mut self, out: &mut Vec<(InvocationId, MethodResult)>) {
+    pub fn method_results(&mut self, out: &mut Vec<(InvocationId, MethodResult)>) {
         self.hub.drain_method_results(out);
     }
 

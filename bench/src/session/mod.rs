@@ -4,6 +4,7 @@
 //! HTTP client) leaves after the commit that caused it.
 
 mod archive;
+mod connectors;
 mod data;
 mod drive;
 mod durable;
@@ -11,6 +12,7 @@ mod engines;
 mod error;
 mod faults;
 mod fleet;
+mod front_end;
 mod hub;
 mod network;
 mod open;
@@ -19,7 +21,7 @@ mod scribe;
 mod series;
 mod step;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use twinbench_engine::{
     Engine,
@@ -35,6 +37,7 @@ pub use data::DataFolder;
 pub use drive::InstanceView;
 pub use error::Error;
 pub use faults::{CrashPoint, MessageFault, MessageFaultKind};
+pub use front_end::FrontEnd;
 pub(crate) use hub::{authorities, method_answer};
 pub use hub::{device_key, policies};
 pub use runs::new_run;
@@ -89,6 +92,8 @@ pub struct Session {
     commit_every: u64,
     uncommitted: u64,
     partitions_read: Vec<u64>,
+    /// Devices whose queue takes no more messages of the application.
+    full_queues: BTreeSet<DeviceId>,
     work: step::Work,
     watched: drive::Watched,
     faults: faults::Faults,
@@ -203,27 +208,6 @@ impl Session {
             .map(|(id, state)| serde_json::json!({"entityId": {"name": id.name(), "key": id.key()}, "state": state}))
             .collect();
         all.into()
-    }
-
-    /// Answers a request of the application's front-end layer at the current virtual time.
-    ///
-    /// What the request caused is committed before the answer is given.
-    ///
-    /// # Errors
-    /// When the commit fails.
-    pub fn front_end(
-        &mut self,
-        request: &twinbench_serverless::rest::Request,
-    ) -> Result<twinbench_serverless::rest::Response, Error> {
-        let response = twinbench_serverless::rest::handle(
-            &mut self.engine,
-            &mut self.application,
-            request,
-            self.now,
-        );
-        self.settle()?;
-        self.commit()?;
-        Ok(response)
     }
 
     /// Publishes a message with a device's identity, as a line link does, at the current time.

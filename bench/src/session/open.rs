@@ -18,7 +18,7 @@ use super::{
     hub::{device_key, hub_options},
     step::Work,
 };
-use crate::file::{App, BenchFile};
+use crate::file::BenchFile;
 
 impl Session {
     /// Opens the data folder, makes the machines and starts the recording.
@@ -115,6 +115,7 @@ impl Session {
             commit_every: options.commit_every,
             uncommitted: 0,
             partitions_read,
+            full_queues: std::collections::BTreeSet::new(),
             work: Work::default(),
             watched: Watched::default(),
             faults: Faults::new(file.seed, clients),
@@ -189,11 +190,7 @@ pub(super) fn rooms(
     }
     let restore = |room, reason: String| Error::Restore { room, reason };
     let hub = Hub::restore(hub_options, rows).map_err(|cause| restore("hub", cause.to_string()))?;
-    let adapter = file
-        .app
-        .iter()
-        .all(|App::ServerlessIot { adapter }| *adapter);
-    let mut application = Application::new(twinbench_serverless::Options { adapter, epoch });
+    let mut application = Application::new(file.application());
     let mut engine = application
         .register(
             Engine::builder()

@@ -248,6 +248,7 @@ impl Session {
             }
         }
         self.engine.run(self.now);
+        self.messages_to_devices();
         self.hub.drain_events(&mut self.work.events);
         self.engine.drain_events(&mut self.work.events);
         self.application.drain_events(&mut self.work.events);

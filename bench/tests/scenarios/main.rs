@@ -7,3 +7,4 @@ mod exploring;
 mod failing;
 mod passing;
 mod reports;
+mod serverless;

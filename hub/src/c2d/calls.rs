@@ -118,6 +118,18 @@ impl Hub {
         self.queues.get(id)
     }
 
+    /// Why a device's queue takes no message now; `None` when it does.
+    pub fn c2d_refusal(&self, id: &IdentityId) -> Option<String> {
+        let refusal = if self.registry.identity(id).is_none() {
+            C2dError::NotFound(id.clone())
+        } else if self.c2d_count(id) >= MAX_PENDING {
+            C2dError::QueueFull(id.clone())
+        } else {
+            return None;
+        };
+        Some(refusal.to_string())
+    }
+
     /// How many messages wait for a device.
     pub fn c2d_count(&self, id: &IdentityId) -> usize {
         self.queues.get(id).map_or(0, Queue::len)

@@ -1,18 +1,24 @@
 //! The application as its callers see it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
-use twinbench_engine::{Builder, Engine, Functions, Json, store::Row};
+use twinbench_engine::{ActivityContext, Builder, Engine, Failure, Functions, Json, store::Row};
 use twinbench_model::{EntityId, Epoch, Event, EventData, Record, Room, VirtualTime};
 
 use crate::{
-    connectors::{Call, Outbox, TO_DEVICE, TO_TWILIO},
+    capture::{self, SAVE_CAPTURE, Saved, StorageCaptureData, save_capture},
+    connectors::{
+        Call, Connectors, Receipt, SAVE_CAPTURE_DATA, SendError, SharedOutbox, TO_DEVICE, TO_MAIL,
+        TO_TWILIO, TO_WEBHOOK, faults::ConnectorFault,
+    },
     dead_letters::{DeadLetter, DeadLetters},
     device::NotificationData,
-    dispatcher::{Ingest, ingest},
-    entities::{STANDARD, StandardDeviceEntity, WEATHER, WeatherDeviceEntity, entity_name},
-    notification::{self, SEND_NOTIFICATION, send_notification},
+    dispatcher::{Ingest, Rules, ingest},
+    entities::{STANDARD, StandardDeviceEntity, WEATHER, WeatherDeviceEntity, entity_name_of},
+    notification::{self, SEND_NOTIFICATION, Ways, send_notification},
+    profile::{Profile, Source, Treatment},
     rows::{self, RestoreError},
 };
 
@@ -23,6 +29,38 @@ pub struct Options {
     pub adapter: bool,
     /// The UTC instant of virtual time zero.
     pub epoch: Epoch,
+    /// Repaired, or with the original's defects.
+    pub profile: Profile,
+    /// Where the messages come from.
+    pub source: Source,
+    /// What the clock of the original's host shows at virtual time zero; `None`: the epoch. The
+    /// repaired application knows no clock but the bench's.
+    pub host_clock: Option<Timestamp>,
+    /// Who really makes the calls of connectors, if anybody.
+    pub connectors: Connectors,
+}
+
+impl Options {
+    /// The repaired application with the adapter, behind an IoT Hub; every call is captured.
+    pub fn new(epoch: Epoch) -> Self {
+        Self {
+            adapter: true,
+            epoch,
+            profile: Profile::Repaired,
+            source: Source::IotHub,
+            host_clock: None,
+            connectors: Connectors::captured(),
+        }
+    }
+
+    /// The original as it was: with its defects, and without an adapter.
+    pub fn original(epoch: Epoch) -> Self {
+        Self {
+            adapter: false,
+            profile: Profile::Original,
+            ..Self::new(epoch)
+        }
+    }
 }
 
 /// What became of the messages since the start.
@@ -39,6 +77,14 @@ pub struct Counts {
     pub dead_letters: u64,
     /// Signalled messages whose device's clock was not believed.
     pub clocks_corrected: u64,
+    /// Messages that are gone because the invocation failed (original only).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The application. See the [crate's description](crate).
@@ -51,24 +97,17 @@ pub struct Application {
     events: Vec<Event>,
 }
 
-/// The outbox: activities write it while the engine runs, on the engine's thread.
-#[derive(Debug, Clone, Default)]
-struct SharedOutbox(Arc<Mutex<Outbox>>);
-
-impl SharedOutbox {
-    fn lock(&self) -> MutexGuard<'_, Outbox> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Facts of a `function` event: one batch.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Batch {
+struct Batch<'a> {
     function: &'static str,
     partition: u16,
     #[serde(flatten)]
     counts: Counts,
+    /// What ended the invocation before its last message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 impl Application {
@@ -92,29 +131,127 @@ impl Application {
     /// Adds entities, workflow and activities, for an engine here or elsewhere.
     #[must_use]
     pub fn functions(&self, functions: Functions) -> Functions {
-        let (to_device, to_twilio) = (self.outbox.clone(), self.outbox.clone());
-        let epoch = self.options.epoch;
-        functions
-            .entity::<StandardDeviceEntity>(STANDARD)
-            .entity::<WeatherDeviceEntity>(WEATHER)
-            .orchestration(SEND_NOTIFICATION, send_notification)
-            .activity(TO_DEVICE, move |cx, input: NotificationData| {
-                to_device
-                    .lock()
-                    .add(notification::message_to_device(cx, epoch, &input));
-                Ok(())
+        let Options {
+            epoch,
+            profile,
+            host_clock,
+            ..
+        } = self.options;
+        let treatment = Arc::new(Treatment::new(profile, host_clock, epoch));
+        let connectors = &self.options.connectors;
+        let ways = Ways {
+            profile,
+            mail: connectors.mail_to.is_some(),
+            webhook: connectors.webhook.is_some(),
+        };
+        let functions = functions
+            .entity_with::<StandardDeviceEntity>(STANDARD, treatment.clone())
+            .entity_with::<WeatherDeviceEntity>(WEATHER, treatment)
+            .orchestration(SEND_NOTIFICATION, move |cx, input| {
+                send_notification(ways, cx, input)
             })
-            .activity(TO_TWILIO, move |cx, input: NotificationData| {
-                to_twilio
-                    .lock()
-                    .add(notification::message_to_twilio(cx, &input));
-                Ok(())
-            })
+            .orchestration(SAVE_CAPTURE, move |cx, input| {
+                save_capture(profile, cx, input)
+            });
+        let functions = self.activity(functions, TO_DEVICE, move |cx, input| {
+            Ok(notification::message_to_device(cx, epoch, input))
+        });
+        let functions = self.activity(functions, TO_TWILIO, |cx, input| {
+            Ok(notification::message_to_twilio(cx, input))
+        });
+        let mail_to = connectors.mail_to.clone().unwrap_or_default();
+        let functions = self.activity(functions, TO_MAIL, move |cx, input| {
+            Ok(notification::mail(cx, &mail_to, input))
+        });
+        let url = connectors.webhook.clone().unwrap_or_default();
+        let functions = self.activity(functions, TO_WEBHOOK, move |cx, input| {
+            notification::webhook(cx, &url, input)
+        });
+        self.save(functions)
+    }
+
+    /// An activity of the alert workflow: captured within the commit, or sent after it.
+    fn activity(
+        &self,
+        functions: Functions,
+        name: &str,
+        call: impl Fn(&ActivityContext, &NotificationData) -> Result<Call, Failure>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Functions {
+        let outbox = self.outbox.clone();
+        match self.options.connectors.of(name).cloned() {
+            None => functions.activity(name, move |cx, input: NotificationData| {
+                outbox.capture(call(cx, &input)?)
+            }),
+            Some(connector) => functions.async_activity(name, move |cx, input| {
+                let (outbox, connector) = (outbox.clone(), Arc::clone(&connector));
+                let call = call(&cx, &input);
+                async move { outbox.send(connector, call?).await }
+            }),
+        }
+    }
+
+    /// `SaveCaptureData`: the original says that it failed, and nobody listens.
+    fn save(&self, functions: Functions) -> Functions {
+        let Options { epoch, profile, .. } = self.options;
+        let named =
+            move |outbox: &SharedOutbox, cx: &ActivityContext, data: &StorageCaptureData| {
+                let mut call = capture::file_of(cx, epoch, data);
+                let outbox = outbox.lock();
+                if outbox.has_file(&call.to) {
+                    if profile.is_original() {
+                        let reason = format!("the blob {} exists", call.to);
+                        return Err(SendError::Refused(reason));
+                    }
+                    let stem = call.to.trim_end_matches(".csv").to_owned();
+                    call.to = (2..)
+                        .map(|n: u32| format!("{stem}-{n}.csv"))
+                        .find(|name| !outbox.has_file(name))
+                        .unwrap_or(call.to);
+                }
+                Ok(call)
+            };
+        let answer = move |saved: Result<Receipt, Failure>| match saved {
+            Ok(receipt) => Ok(Saved {
+                saved: true,
+                receipt,
+            }),
+            Err(_) if profile.is_original() => Ok(Saved {
+                saved: false,
+                receipt: Receipt::default(),
+            }),
+            Err(failure) => Err(failure),
+        };
+        let outbox = self.outbox.clone();
+        match self.options.connectors.of(SAVE_CAPTURE_DATA).cloned() {
+            None => functions.activity(SAVE_CAPTURE_DATA, move |cx, data: StorageCaptureData| {
+                answer(match named(&outbox, cx, &data) {
+                    Ok(call) => outbox.capture(call),
+                    Err(error) => Err(error.into()),
+                })
+            }),
+            Some(connector) => {
+                functions.async_activity(SAVE_CAPTURE_DATA, move |cx, data: StorageCaptureData| {
+                    let (outbox, connector) = (outbox.clone(), Arc::clone(&connector));
+                    let call = named(&outbox, &cx, &data);
+                    async move {
+                        answer(match call {
+                            Ok(call) => outbox.send(connector, call).await,
+                            Err(error) => Err(error.into()),
+                        })
+                    }
+                })
+            }
+        }
     }
 
     /// `IoTHubDispatcher`: takes a batch of messages of one partition, in their order.
     ///
-    /// One that cannot be used goes to the dead letters; the others become signals.
+    /// One that cannot be used goes to the dead letters; the others become signals. In the
+    /// original the first that cannot be used ends the invocation, and the rest of the batch is
+    /// gone: its checkpoint is taken all the same.
     pub fn on_events(
         &mut self,
         engine: &mut Engine,
@@ -122,26 +259,49 @@ impl Application {
         batch: &[&EventData],
         now: VirtualTime,
     ) {
+        let rules = self.rules();
+        let read = batch.iter().map(|event| ingest(event, &rules)).collect();
+        self.dispatch(engine, partition, batch, read, now);
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            adapter: self.options.adapter,
+            profile: self.options.profile,
+            source: self.options.source,
+            epoch: self.options.epoch,
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        engine: &mut Engine,
+        partition: u16,
+        batch: &[&EventData],
+        read: Vec<Ingest>,
+        now: VirtualTime,
+    ) {
         let mut counts = Counts::default();
-        for event in batch {
+        let mut error = None;
+        for (event, ingest) in batch.iter().zip(read) {
             counts.messages += 1;
-            let refusal = match ingest(event, self.options.adapter, self.options.epoch) {
+            let refusal = match ingest {
                 Ingest::Telemetry {
                     telemetry,
                     clock_corrected,
                 } => {
                     counts.clocks_corrected += u64::from(clock_corrected);
                     counts.signalled += 1;
-                    let signalled =
-                        EntityId::new(entity_name(&event.device), event.device.as_str())
-                            .map_err(|cause| cause.to_string())
-                            .and_then(|id| {
-                                Ok((id, Json::of(&telemetry).map_err(|cause| cause.to_string())?))
-                            })
-                            .and_then(|(id, input)| {
-                                let sent = engine.signal(&id, "TelemetryReceived", input, now);
-                                sent.map_err(|cause| cause.to_string())
-                            });
+                    let device = telemetry.device_id.as_str();
+                    let signalled = EntityId::new(entity_name_of(device), device)
+                        .map_err(|cause| cause.to_string())
+                        .and_then(|id| {
+                            Ok((id, Json::of(&telemetry).map_err(|cause| cause.to_string())?))
+                        })
+                        .and_then(|(id, input)| {
+                            let sent = engine.signal(&id, "TelemetryReceived", input, now);
+                            sent.map_err(|cause| cause.to_string())
+                        });
                     let Err(reason) = signalled else { continue };
                     counts.signalled -= 1;
                     reason
@@ -152,6 +312,13 @@ impl Application {
                 }
                 Ingest::Refused(reason) => reason,
             };
+            if self.options.profile.is_original() {
+                counts.lost = batch.len() as u64 - counts.messages + 1;
+                counts.messages = batch.len() as u64;
+                tracing::warn!(device = %event.device, reason = refusal, lost = counts.lost, "the invocation failed");
+                error = Some(refusal);
+                break;
+            }
             counts.dead_letters += 1;
             self.refuse(event, refusal, now);
         }
@@ -159,6 +326,7 @@ impl Application {
             function: "IoTHubDispatcher",
             partition,
             counts,
+            error: error.as_deref(),
         };
         let source = format!("IoTHubDispatcher/{partition}").into();
         self.events.push(Event::json(
@@ -183,6 +351,28 @@ impl Application {
             &letter,
         ));
         self.dead_letters.add(letter);
+    }
+
+    /// Lets a connector be down, refuse, or be slow, until [`Application::end_fault`]; `number`
+    /// tells faults apart that overlap.
+    pub fn begin_fault(&mut self, number: usize, fault: ConnectorFault) {
+        self.outbox.begin_fault(number, fault);
+    }
+
+    /// Ends a fault of connectors.
+    pub fn end_fault(&mut self, number: usize) {
+        self.outbox.end_fault(number);
+    }
+
+    /// Says why a device can be sent no messages at present, or that it can again.
+    pub fn refuse_device(&mut self, device: &str, reason: Option<String>) {
+        self.outbox.lock().refuse_device(device, reason);
+    }
+
+    /// Moves the messages for devices since the last call to `out`: the hub's queues are where
+    /// they go next.
+    pub fn drain_for_devices(&mut self, out: &mut Vec<Call>) {
+        self.outbox.lock().drain_for_devices(out);
     }
 
     /// Messages that could not be used, oldest first.
@@ -259,5 +449,6 @@ impl Counts {
         self.skipped += more.skipped;
         self.dead_letters += more.dead_letters;
         self.clocks_corrected += more.clocks_corrected;
+        self.lost += more.lost;
     }
 }

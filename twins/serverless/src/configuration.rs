@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use crate::profile::Profile;
+
 /// `DeviceEntityConfiguration` of the application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -78,6 +80,40 @@ impl Configuration {
         }
         self.storage_capture = Some(capture);
         self
+    }
+
+    /// What the original's entity makes of it: digits and retention are taken as they are.
+    #[must_use]
+    pub fn normalised_as_the_original(mut self) -> Self {
+        let precision = |digits: i32| if digits < 0 { 2 } else { digits };
+        self.temperature_decimal_precision = precision(self.temperature_decimal_precision);
+        self.humidity_decimal_precision = precision(self.humidity_decimal_precision);
+        let mut capture = self.storage_capture.unwrap_or_default();
+        if capture.time_window_in_minutes < 0 {
+            capture.time_window_in_minutes = StorageCapture::default().time_window_in_minutes;
+        }
+        self.storage_capture = Some(capture);
+        self
+    }
+
+    /// What an entity makes of it; `weather` says which of the two.
+    #[must_use]
+    pub fn normalised_by(self, profile: Profile, weather: bool) -> Self {
+        match (profile, weather) {
+            (Profile::Repaired, false) => self.normalised(),
+            (Profile::Repaired, true) => self.normalised_for_weather(),
+            (Profile::Original, false) => self.normalised_as_the_original(),
+            (Profile::Original, true) => Self {
+                temperature_decimal_precision: 1,
+                humidity_decimal_precision: 1,
+                ..self.normalised_as_the_original()
+            },
+        }
+    }
+
+    /// Whether readings are exported regularly.
+    pub fn captures(&self) -> bool {
+        self.storage_capture.is_some_and(|capture| capture.enabled)
     }
 
     /// What a weather entity makes of it: whole tenths, whatever was asked.

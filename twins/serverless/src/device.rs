@@ -1,12 +1,15 @@
 //! A device's state: history, last reading, alerts. One transition an operation, no IO.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use twinbench_engine::Failure;
 
 use crate::{
+    capture::StorageCaptureData,
     configuration::Configuration,
+    profile::Profile,
     telemetry::{Data, DeviceTelemetry},
 };
 
@@ -31,6 +34,12 @@ pub struct DeviceState {
     pub temperature_high_notification_fired: bool,
     /// Whether the low alert has been raised and not yet left.
     pub temperature_low_notification_fired: bool,
+    /// When the readings were exported last.
+    pub last_storage_capture: Option<Timestamp>,
+    /// Readings that came too late for the export of their time, or would leave the history
+    /// before the next one; not in the original.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub late_data: BTreeMap<Timestamp, Data>,
 }
 
 /// Why an alert was raised; the numbers are the original's enumeration.
@@ -91,25 +100,52 @@ impl DeviceState {
     ///
     /// A reading without data or older than the retention changes nothing. Both values are
     /// rounded half to even to the configured digits.
-    pub fn keep(&mut self, telemetry: &DeviceTelemetry, now: Timestamp) -> bool {
+    ///
+    /// # Errors
+    /// In the original: a retention that leads out of the calendar, or more than 15 digits.
+    pub fn keep(
+        &mut self,
+        telemetry: &DeviceTelemetry,
+        now: Timestamp,
+        profile: Profile,
+    ) -> Result<bool, Failure> {
         let history = self.history_data.get_or_insert_default();
         let Some(data) = telemetry.data else {
-            return false;
+            return Ok(false);
         };
         let horizon = now
             .saturating_sub(self.entity_config.history_retention.0)
             .unwrap_or(Timestamp::MIN);
-        if telemetry.timestamp < horizon {
-            return false;
+        if profile.is_original() && !CALENDAR.contains(&horizon.as_second()) {
+            return Err(out_of_range(
+                "The added or subtracted value results in an un-representable DateTime.",
+            ));
         }
+        if telemetry.timestamp < horizon {
+            return Ok(false);
+        }
+        let round = |value, digits| {
+            if profile.is_original() && digits > 15 {
+                Err(out_of_range(
+                    "Rounding digits must be between 0 and 15, inclusive.",
+                ))
+            } else {
+                Ok(round_half_even(value, digits))
+            }
+        };
         let data = Data {
-            temperature: round_half_even(
+            temperature: round(
                 data.temperature,
                 self.entity_config.temperature_decimal_precision,
-            ),
-            humidity: round_half_even(data.humidity, self.entity_config.humidity_decimal_precision),
+            )?,
+            humidity: round(data.humidity, self.entity_config.humidity_decimal_precision)?,
         };
         history.insert(telemetry.timestamp, data);
+        let captured = self.last_storage_capture.filter(|_| !profile.is_original());
+        let captured = captured.filter(|_| self.entity_config.captures());
+        if captured.is_some_and(|last| telemetry.timestamp <= last) {
+            self.late_data.insert(telemetry.timestamp, data);
+        }
         if self
             .last_update
             .is_none_or(|last| last < telemetry.timestamp)
@@ -125,9 +161,62 @@ impl DeviceState {
             if *oldest.key() >= horizon {
                 break;
             }
-            oldest.remove();
+            let (time, data) = oldest.remove_entry();
+            if captured.is_some_and(|last| time > last) {
+                self.late_data.insert(time, data);
+            }
         }
-        true
+        Ok(true)
+    }
+
+    /// `TelemetryReceived`, third part: the readings to be exported now, if it is time.
+    ///
+    /// Each reading is exported once. In the original one that comes late is never exported, and
+    /// one of the very instant of an export twice.
+    pub fn capture(
+        &mut self,
+        telemetry: &DeviceTelemetry,
+        now: Timestamp,
+        profile: Profile,
+    ) -> Option<StorageCaptureData> {
+        let capture = self.entity_config.storage_capture.unwrap_or_default();
+        if !capture.enabled {
+            return None;
+        }
+        let window = SignedDuration::from_mins(i64::from(capture.time_window_in_minutes));
+        if let Some(last) = self.last_storage_capture
+            && now.duration_since(last) < window
+        {
+            return None;
+        }
+        let history = self.history_data.as_ref()?;
+        let data: BTreeMap<Timestamp, Data> = if profile.is_original() {
+            let first = self
+                .last_storage_capture
+                .or(history.keys().next().copied())?;
+            history.range(first..).map(|(t, d)| (*t, *d)).collect()
+        } else {
+            let first = match self.last_storage_capture {
+                Some(last) => Bound::Excluded(last),
+                None => Bound::Unbounded,
+            };
+            let mut data = std::mem::take(&mut self.late_data);
+            // A clock may be a little ahead: such a reading is exported when its time has come.
+            if self.last_storage_capture.is_none_or(|last| last < now) {
+                let due = history.range((first, Bound::Included(now)));
+                data.extend(due.map(|(time, data)| (*time, *data)));
+            }
+            if data.is_empty() {
+                return None;
+            }
+            data
+        };
+        self.last_storage_capture = Some(now);
+        Some(StorageCaptureData {
+            device_name: self.device_name.clone(),
+            device_id: telemetry.device_id.clone(),
+            data,
+        })
     }
 
     /// `TelemetryReceived`, second part: which alerts the state raises.
@@ -171,6 +260,14 @@ impl DeviceState {
     }
 }
 
+/// Seconds of the years 1 to 9999, which is all that the original knows.
+const CALENDAR: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
+
+/// .NET's `ArgumentOutOfRangeException`.
+fn out_of_range(message: &str) -> Failure {
+    Failure::new("System.ArgumentOutOfRangeException", message)
+}
+
 /// `Math.Round`: half to even, `digits` from 0 to 15.
 fn round_half_even(value: f64, digits: i32) -> f64 {
     let scale = 10f64.powi(digits.clamp(0, 15));
@@ -192,7 +289,7 @@ mod tests {
     }
 
     fn receive(state: &mut DeviceState, telemetry: &DeviceTelemetry, now: Timestamp) -> usize {
-        if state.keep(telemetry, now) {
+        if state.keep(telemetry, now, Profile::Repaired).unwrap() {
             state.alerts(telemetry).len()
         } else {
             0

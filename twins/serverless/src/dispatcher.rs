@@ -5,6 +5,7 @@ use twinbench_model::{Epoch, EventData};
 
 use crate::{
     device::CLOCK_AHEAD,
+    profile::{Profile, Source},
     telemetry::{Body, DeviceTelemetry},
 };
 
@@ -29,25 +30,50 @@ pub enum Ingest {
     Refused(String),
 }
 
+/// By what rules messages are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Whether flat telemetry of the AZ3166 firmware gets the application's form.
+    pub adapter: bool,
+    /// Repaired, or as the original.
+    pub profile: Profile,
+    /// Where the messages come from.
+    pub source: Source,
+    /// The UTC instant of virtual time zero.
+    pub epoch: Epoch,
+}
+
 /// Reads a message by the application's rules.
 ///
 /// A blank device name becomes the id, an absent time the hub's. With the `adapter`, flat
 /// telemetry of the AZ3166 firmware gets the application's form, and what has no reading at all is
 /// refused; without it such messages go on without data, as in the original.
-pub fn ingest(event: &EventData, adapter: bool, epoch: Epoch) -> Ingest {
+pub fn ingest(event: &EventData, rules: &Rules) -> Ingest {
     let body = match Body::parse(&event.message.body) {
         Ok(body) => body,
         Err(cause) => return Ingest::Refused(cause.to_string()),
     };
-    let device = event.device.as_str();
-    if let Some(claimed) = body.device_id.filter(|claimed| claimed != device) {
-        return Ingest::Refused(format!(
-            "it claims to come from device {claimed:?}, but was sent by {device:?}"
-        ));
-    }
+    let authenticated = match rules.source {
+        Source::IotHub => Some(event.device.as_str()),
+        Source::EventHubs => None,
+    };
+    let device = match (body.device_id, authenticated) {
+        (Some(claimed), Some(device)) if claimed != device && !rules.profile.is_original() => {
+            return Ingest::Refused(format!(
+                "it claims to come from device {claimed:?}, but was sent by {device:?}"
+            ));
+        }
+        (Some(claimed), _) => claimed,
+        (None, Some(device)) => device.to_owned(),
+        (None, None) => {
+            return Ingest::Refused(
+                "it names no device, and has no system property iothub-connection-device-id".into(),
+            );
+        }
+    };
     let data = match body.data {
         Some(data) => Some(data),
-        None if !adapter => None,
+        None if !rules.adapter => None,
         None => match body.flat {
             Some(flat) => Some(flat),
             None if body.motion => return Ingest::Skipped,
@@ -58,14 +84,28 @@ pub fn ingest(event: &EventData, adapter: bool, epoch: Epoch) -> Ingest {
             }
         },
     };
-    let enqueued = epoch.utc(event.enqueued);
+    let enqueued = rules.epoch.utc(event.enqueued);
     let given = body.timestamp.unwrap_or(enqueued);
-    let timestamp = believed(given, enqueued);
+    let timestamp = if rules.profile.is_original() {
+        given
+    } else {
+        believed(given, enqueued)
+    };
+    let name = body
+        .device_name
+        .or_else(|| match (rules.profile, authenticated) {
+            // The original asks for the property in any case, and fails without it.
+            (Profile::Original, None) => None,
+            _ => Some(device.clone()),
+        });
+    let Some(device_name) = name else {
+        return Ingest::Refused("it has no system property iothub-connection-device-id".into());
+    };
     Ingest::Telemetry {
         telemetry: DeviceTelemetry {
             timestamp,
-            device_id: device.to_owned(),
-            device_name: body.device_name.unwrap_or_else(|| device.to_owned()),
+            device_id: device,
+            device_name,
             data,
         },
         clock_corrected: timestamp != given,

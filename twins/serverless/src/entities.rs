@@ -7,9 +7,11 @@ use twinbench_engine::{Entity, EntityContext, Failure, Json};
 use twinbench_model::DeviceId;
 
 use crate::{
+    capture::SAVE_CAPTURE,
     configuration::Configuration,
     device::DeviceState,
     notification::SEND_NOTIFICATION,
+    profile::Treatment,
     telemetry::{Data, DeviceTelemetry},
 };
 
@@ -51,17 +53,19 @@ impl Entity for StandardDeviceEntity {
         operation: &str,
         input: &Json,
     ) -> Result<Option<Json>, Failure> {
+        let profile = treatment(cx).profile;
         if let Some((telemetry, kept)) = telemetry_received(&mut self.0, cx, operation, input)? {
-            let alerts = if kept {
-                self.0.alerts(&telemetry)
-            } else {
-                Vec::new()
-            };
-            for alert in alerts {
-                cx.start(SEND_NOTIFICATION, Json::of(&alert)?);
+            if kept {
+                for alert in self.0.alerts(&telemetry) {
+                    cx.start(SEND_NOTIFICATION, Json::of(&alert)?);
+                }
+                let now = clock(cx)?;
+                if let Some(data) = self.0.capture(&telemetry, now, profile) {
+                    cx.start(SAVE_CAPTURE, Json::of(&data)?);
+                }
             }
         } else if let Some(configuration) = set_configuration(operation, input)? {
-            self.0.entity_config = configuration.normalised();
+            self.0.entity_config = configuration.normalised_by(profile, false);
         }
         Ok(None)
     }
@@ -76,10 +80,20 @@ impl Entity for WeatherDeviceEntity {
         operation: &str,
         input: &Json,
     ) -> Result<Option<Json>, Failure> {
+        let profile = treatment(cx).profile;
+        if profile.is_original() && operation.eq_ignore_ascii_case("TelemetryReceived") {
+            let telemetry: DeviceTelemetry = input.read()?;
+            if telemetry.data.is_none() {
+                return Err(Failure::new(
+                    "System.NullReferenceException",
+                    "Object reference not set to an instance of an object.",
+                ));
+            }
+        }
         if telemetry_received(&mut self.0, cx, operation, input)?.is_none()
             && let Some(configuration) = set_configuration(operation, input)?
         {
-            self.0.entity_config = configuration.normalised_for_weather();
+            self.0.entity_config = configuration.normalised_by(profile, true);
         }
         Ok(None)
     }
@@ -96,12 +110,23 @@ fn telemetry_received(
         return Ok(None);
     }
     let telemetry: DeviceTelemetry = input.read()?;
-    let kept = state.keep(&telemetry, cx.now());
-    if !kept && !cx.exists() && telemetry.data.is_some() {
+    let profile = treatment(cx).profile;
+    let kept = state.keep(&telemetry, clock(cx)?, profile)?;
+    if !kept && !cx.exists() && telemetry.data.is_some() && !profile.is_original() {
         // Too old to be kept: no reason to have an entity.
         cx.delete();
     }
     Ok(Some((telemetry, kept)))
+}
+
+fn treatment(cx: &EntityContext<'_>) -> Treatment {
+    cx.settings::<Treatment>().copied().unwrap_or_default()
+}
+
+/// The clock that entities read.
+fn clock(cx: &EntityContext<'_>) -> Result<Timestamp, Failure> {
+    let now = cx.now().checked_add(treatment(cx).clock_ahead);
+    now.map_err(|cause| Failure::new("System.ArgumentOutOfRangeException", cause.to_string()))
 }
 
 /// `SetConfiguration`: the configuration, unless it is null.

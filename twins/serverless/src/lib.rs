@@ -32,6 +32,7 @@
 //! entity makes of it (17); two readings with one timestamp are one (20); lists are not paged.
 
 mod application;
+pub mod capture;
 pub mod configuration;
 pub mod connectors;
 mod dead_letters;
@@ -39,6 +40,7 @@ pub mod device;
 pub mod dispatcher;
 mod entities;
 pub mod notification;
+mod profile;
 pub mod rest;
 mod rows;
 pub mod telemetry;
@@ -47,4 +49,5 @@ pub use application::{Application, Counts, Options};
 pub use connectors::{Call, alert_of};
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use entities::{STANDARD, StandardDeviceEntity, WEATHER, WeatherDeviceEntity, entity_name};
+pub use profile::{Profile, Source};
 pub use rows::RestoreError;

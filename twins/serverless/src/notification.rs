@@ -1,14 +1,15 @@
 //! The alert workflow: a message to the device, then an SMS if a number is configured.
 
-use std::collections::BTreeMap;
+use std::{future::poll_fn, pin::Pin, task::Poll};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use twinbench_engine::{ActivityContext, Failure, OrchestrationContext};
+use twinbench_engine::{ActivityContext, Failure, Json, OrchestrationContext};
 use twinbench_model::Epoch;
 
 use crate::{
-    connectors::{Call, TO_DEVICE, TO_TWILIO},
+    connectors::{Call, Receipt, TO_DEVICE, TO_MAIL, TO_TWILIO, TO_WEBHOOK, attempts, wait_for},
     device::{AlertType, NotificationData},
+    profile::Profile,
 };
 
 /// The orchestration's name.
@@ -17,17 +18,81 @@ pub const SEND_NOTIFICATION: &str = "SendNotification";
 /// How long a message waits for its device.
 const EXPIRY: SignedDuration = SignedDuration::from_mins(10);
 
-/// `SendNotification`: both ways are tried, whatever becomes of the first.
+/// What alerts are told beside device and telephone.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ways {
+    pub(crate) profile: Profile,
+    pub(crate) mail: bool,
+    pub(crate) webhook: bool,
+}
+
+/// `SendNotification`: every way is tried, and tried again, whatever becomes of the others; the
+/// first failure fails the workflow in the end.
+///
+/// In the original one follows the other without a second try, and the first failure is the end.
 pub(crate) async fn send_notification(
+    ways: Ways,
     cx: OrchestrationContext,
     notification: NotificationData,
 ) -> Result<(), Failure> {
-    let device = cx.activity::<()>(TO_DEVICE, &notification).await;
     let number = notification.notification_number.as_deref();
-    if number.is_some_and(|number| !number.is_empty()) {
-        cx.activity::<()>(TO_TWILIO, &notification).await?;
+    let sms = number.is_some_and(|number| !number.is_empty());
+    if ways.profile.is_original() {
+        let receipt = cx.activity::<Receipt>(TO_DEVICE, &notification).await?;
+        wait_for(&cx, receipt).await?;
+        if sms {
+            let receipt = cx.activity::<Receipt>(TO_TWILIO, &notification).await?;
+            wait_for(&cx, receipt).await?;
+        }
+        return Ok(());
     }
-    device
+    let ways = [
+        (true, TO_DEVICE),
+        (sms, TO_TWILIO),
+        (ways.mail, TO_MAIL),
+        (ways.webhook, TO_WEBHOOK),
+    ];
+    let told = ways
+        .into_iter()
+        .filter(|(wanted, _)| *wanted)
+        .map(|(_, activity)| -> Telling<'_> { Box::pin(tell(&cx, activity, &notification)) });
+    at_once(told.collect()).await
+}
+
+type Telling<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
+
+/// Waits for all of them; the first failure in their order is the outcome.
+async fn at_once(tellings: Vec<Telling<'_>>) -> Result<(), Failure> {
+    let mut all: Vec<_> = tellings.into_iter().map(|it| (it, None)).collect();
+    poll_fn(|cx| {
+        for (telling, outcome) in &mut all {
+            if outcome.is_none()
+                && let Poll::Ready(ended) = telling.as_mut().poll(cx)
+            {
+                *outcome = Some(ended);
+            }
+        }
+        if all.iter().any(|(_, outcome)| outcome.is_none()) {
+            return Poll::Pending;
+        }
+        let failed = all.iter().find_map(|(_, outcome)| match outcome {
+            Some(Err(failure)) => Some(failure.clone()),
+            _ => None,
+        });
+        Poll::Ready(failed.map_or(Ok(()), Err))
+    })
+    .await
+}
+
+async fn tell(
+    cx: &OrchestrationContext,
+    activity: &str,
+    notification: &NotificationData,
+) -> Result<(), Failure> {
+    let receipt: Receipt = cx
+        .activity_with_retry(activity, notification, attempts())
+        .await?;
+    wait_for(cx, receipt).await
 }
 
 /// `SendMessageToDevice`: the message that the hub would take for the device.
@@ -63,17 +128,36 @@ pub(crate) fn message_to_twilio(cx: &ActivityContext, notification: &Notificatio
     }
 }
 
-fn call(cx: &ActivityContext, notification: &NotificationData) -> Call {
+/// An e-mail: a subject in the properties, the sentence as the text.
+pub(crate) fn mail(cx: &ActivityContext, to: &str, notification: &NotificationData) -> Call {
+    let subject = format!(
+        "{} at {}",
+        type_name(notification.kind),
+        notification.device_name
+    );
     Call {
-        key: cx.idempotency_key(),
-        time: cx.now(),
-        connector: cx.name().to_owned(),
-        device: notification.device_id.clone(),
-        to: String::new(),
-        text: String::new(),
-        properties: BTreeMap::new(),
-        expiry: None,
+        to: to.to_owned(),
+        text: text(notification),
+        properties: [("Subject".to_owned(), subject)].into(),
+        ..call(cx, notification)
     }
+}
+
+/// A webhook's call: the notification as JSON.
+pub(crate) fn webhook(
+    cx: &ActivityContext,
+    url: &str,
+    notification: &NotificationData,
+) -> Result<Call, Failure> {
+    Ok(Call {
+        to: url.to_owned(),
+        text: Json::of(notification)?.as_str().to_owned(),
+        ..call(cx, notification)
+    })
+}
+
+fn call(cx: &ActivityContext, notification: &NotificationData) -> Call {
+    Call::of(cx, &notification.device_id)
 }
 
 /// The sentence as the original writes it, its spelling included.

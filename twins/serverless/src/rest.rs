@@ -1,11 +1,11 @@
 //! The REST of the front-end layer, as a function of a request.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use twinbench_engine::{Engine, Json};
 use twinbench_model::{
     EntityId, VirtualTime,
@@ -17,6 +17,7 @@ use crate::{
     configuration::Configuration,
     device::DeviceState,
     entities::{STANDARD, WEATHER, entity_name_of},
+    profile::Profile,
     telemetry::{Body, Data, DeviceTelemetry},
 };
 
@@ -65,12 +66,71 @@ impl Response {
 ///
 /// What it signals to entities is done in the engine's next run: commit that before the answer is
 /// given out.
+///
+/// A direct method is answered with 501: who has a hub asks [`route`] and carries it there.
 pub fn handle(
     engine: &mut Engine,
     application: &mut Application,
     request: &Request,
     now: VirtualTime,
 ) -> Response {
+    match route(engine, application, request, now) {
+        Routed::Answered(response) => response,
+        Routed::Method(_) => Response::error(501, "there is no hub here to call methods by"),
+    }
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Routed {
+    /// It is answered.
+    Answered(Response),
+    /// A direct method is to be called; [`method_response`] makes the answer of what comes of it.
+    Method(MethodRequest),
+}
+
+/// A direct method that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MethodRequest {
+    /// The device.
+    pub device: String,
+    /// The method's name.
+    pub name: String,
+    /// What it is given.
+    pub payload: Value,
+}
+
+/// The answer to `POST …/method`, from what the hub made of the call: the device's own status and
+/// payload, or the hub's (404 when the device is away, 504 after the timeout) with an error.
+///
+/// A device that succeeded (2xx) is 200 with `{"status", "payload"}`; one that did not is 502 with
+/// the same; a hub that got no answer is 504. The original says 200 whatever came of it.
+pub fn method_response(application: &Application, status: u16, payload: &Value) -> Response {
+    if application.options().profile.is_original() {
+        return Response {
+            status: 200,
+            body: String::new(),
+        };
+    }
+    let from_hub = payload.get("error").is_some() && matches!(status, 404 | 504);
+    let answer = match status {
+        200..300 => 200,
+        _ if from_hub => 504,
+        _ => 502,
+    };
+    Response::json(answer, &json!({"status": status, "payload": payload}))
+}
+
+/// Answers a request of the front-end layer, or says which direct method is to be called for it.
+///
+/// What it signals to entities is done in the engine's next run: commit that before the answer is
+/// given out.
+pub fn route(
+    engine: &mut Engine,
+    application: &mut Application,
+    request: &Request,
+    now: VirtualTime,
+) -> Routed {
     let segments: Vec<Cow<'_, str>> = request
         .path
         .trim_matches('/')
@@ -80,8 +140,9 @@ pub fn handle(
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     let is = |segment: &str, name: &str| segment.eq_ignore_ascii_case(name);
     let method = request.method.to_ascii_uppercase();
-    match (method.as_str(), segments.as_slice()) {
-        ("GET", [devices]) if is(devices, "devices") => list(engine, &request.query),
+    let profile = application.options().profile;
+    let response = match (method.as_str(), segments.as_slice()) {
+        ("GET", [devices]) if is(devices, "devices") => list(engine, &request.query, profile, now),
         ("GET", [devices, id]) if is(devices, "devices") => detail(engine, id),
         ("GET", [devices, id, last]) if is(devices, "devices") && is(last, "configuration") => {
             match state::<Configured>(engine, id) {
@@ -90,16 +151,64 @@ pub fn handle(
             }
         }
         ("PUT", [devices, id, last]) if is(devices, "devices") && is(last, "configuration") => {
-            configure(engine, id, &request.body, now)
+            configure(engine, id, &request.body, profile, now)
         }
-        ("POST", [devices, _, last]) if is(devices, "devices") && is(last, "method") => {
-            Response::error(501, "direct methods are not offered by this version")
+        ("POST", [devices, id, last]) if is(devices, "devices") && is(last, "method") => {
+            match method_of(engine, id, &request.body, profile) {
+                Ok(method) => return Routed::Method(method),
+                Err(response) => response,
+            }
         }
         ("POST", [telemetries]) if is(telemetries, "deviceTelemetries") => {
             receive(engine, application, &request.body, now)
         }
         _ => Response::error(404, &format!("there is no {method} /api/{}", request.path)),
+    };
+    Routed::Answered(response)
+}
+
+/// The method of a body `{"method": "..", "payload": "<json text>"}`, names in any case.
+fn method_of(
+    engine: &Engine,
+    id: &str,
+    body: &[u8],
+    profile: Profile,
+) -> Result<MethodRequest, Response> {
+    if entity(id).is_none_or(|entity| engine.read(&entity).is_none()) {
+        return Err(Response::unknown(id));
     }
+    let members: BTreeMap<String, Value> = serde_json::from_slice(body)
+        .map_err(|cause| Response::error(400, &format!("the method cannot be read: {cause}")))?;
+    let member = |name: &str| {
+        let found = members
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map_or(&Value::Null, |(_, value)| value)
+    };
+    let name = member("method").as_str().unwrap_or_default();
+    if name.trim().is_empty() {
+        return Err(Response::error(400, "the request names no method"));
+    }
+    let payload = match member("payload") {
+        Value::Null => Value::Null,
+        Value::String(text) if text.trim().is_empty() => Value::Null,
+        Value::String(text) => serde_json::from_str(text).map_err(|cause| {
+            // The original parses it outside of its own error handling.
+            let status = if profile.is_original() { 500 } else { 400 };
+            Response::error(status, &format!("the payload is no JSON: {cause}"))
+        })?,
+        _ => {
+            return Err(Response::error(
+                400,
+                "the payload is a text that holds JSON",
+            ));
+        }
+    };
+    Ok(MethodRequest {
+        device: id.to_owned(),
+        name: name.to_owned(),
+        payload,
+    })
 }
 
 /// What a list shows of a state; the history is skipped, not read.
@@ -117,19 +226,34 @@ struct Configured {
     entity_config: Configuration,
 }
 
-fn list(engine: &Engine, query: &str) -> Response {
+/// How many entities the original reads at once.
+const PAGE: usize = 100;
+
+fn list(engine: &Engine, query: &str, profile: Profile, now: VirtualTime) -> Response {
     let (name, id) = (parameter(query, "name"), parameter(query, "id"));
     let mut found = Vec::new();
-    for (entity, state) in [STANDARD, WEATHER]
+    let all = [STANDARD, WEATHER]
         .into_iter()
-        .flat_map(|name| engine.entities(name))
-    {
+        .flat_map(|name| engine.entities(name));
+    for (number, (entity, state)) in all.enumerate() {
+        // The original asks for page after page; what is written meanwhile changes its place.
+        let moved = profile.is_original() && number >= PAGE;
+        if moved
+            && engine
+                .entity(entity)
+                .is_some_and(|it| it.last_operation == now)
+        {
+            continue;
+        }
         if !contains(entity.key(), &id) {
             continue;
         }
         let Ok(state) = state.read::<Listed>() else {
             continue;
         };
+        if profile.is_original() && !name.is_empty() && state.device_name.is_none() {
+            return Response::error(500, "Object reference not set to an instance of an object.");
+        }
         if contains(state.device_name.as_deref().unwrap_or_default(), &name) {
             found.push(info(entity.key(), state));
         }
@@ -160,7 +284,13 @@ fn detail(engine: &Engine, id: &str) -> Response {
     )
 }
 
-fn configure(engine: &mut Engine, id: &str, body: &[u8], now: VirtualTime) -> Response {
+fn configure(
+    engine: &mut Engine,
+    id: &str,
+    body: &[u8],
+    profile: Profile,
+    now: VirtualTime,
+) -> Response {
     let Some(entity) = entity(id).filter(|entity| engine.read(entity).is_some()) else {
         return Response::unknown(id);
     };
@@ -169,6 +299,12 @@ fn configure(engine: &mut Engine, id: &str, body: &[u8], now: VirtualTime) -> Re
         Err(cause) => {
             return Response::error(400, &format!("the configuration cannot be read: {cause}"));
         }
+    };
+    let configuration = if profile.is_original() {
+        configuration
+    } else {
+        // Who reads it next reads the same.
+        configuration.normalised_by(profile, entity_name_of(id) == WEATHER)
     };
     signal(engine, &entity, "SetConfiguration", &configuration, now)
 }

@@ -33,10 +33,18 @@ impl Hub {
     }
 
     pub(crate) fn with_adapter(adapter: bool) -> Self {
-        let options = Options {
+        Self::with(Options {
             adapter,
-            epoch: epoch(),
-        };
+            ..Options::new(epoch())
+        })
+    }
+
+    /// The original, with its defects.
+    pub(crate) fn original() -> Self {
+        Self::with(Options::original(epoch()))
+    }
+
+    pub(crate) fn with(options: Options) -> Self {
         Self::open(options, MemoryStore::new())
     }
 

@@ -1,6 +1,7 @@
 //! The REST of the front-end layer: its shapes, and what it refuses.
 
 use serde_json::json;
+use twinbench_serverless::rest::{self, Request, Routed};
 
 use crate::common::Hub;
 
@@ -107,11 +108,11 @@ fn the_detail_has_the_originals_shape() {
 }
 
 #[test]
-fn a_configuration_is_echoed_as_sent_and_kept_as_made_sense_of() {
+fn a_configuration_is_echoed_as_it_is_kept() {
     let mut hub = two_devices();
     let sent = r#"{"historyRetention":"00:20:00","temperatureHighThreshold":30.5,"temperatureDecimalPrecision":-1}"#;
     let echoed = hub.json(200, "PUT", "devices/kitchen-01/configuration", sent);
-    assert_eq!(echoed["temperatureDecimalPrecision"], -1);
+    assert_eq!(echoed["temperatureDecimalPrecision"], 2);
     insta::assert_json_snapshot!(hub.json(200, "GET", "devices/kitchen-01/configuration", ""), @r#"
     {
       "historyRetention": "00:20:00",
@@ -176,7 +177,7 @@ fn what_is_not_there_is_said() {
         r#"{"method":"setLedState"}"#,
     );
     assert!(
-        told["error"].as_str().unwrap().contains("direct methods"),
+        told["error"].as_str().unwrap().contains("no hub here"),
         "{told}"
     );
     for (method, path) in [
@@ -189,4 +190,53 @@ fn what_is_not_there_is_said() {
             "{method} {path}"
         );
     }
+}
+
+#[test]
+fn a_method_is_read_and_its_answer_told() {
+    let mut hub = two_devices();
+    let mut ask = |path: &str, body: &str| {
+        let request = Request {
+            method: "POST".into(),
+            path: path.into(),
+            query: String::new(),
+            body: body.to_owned().into(),
+        };
+        rest::route(&mut hub.engine, &mut hub.application, &request, hub.now)
+    };
+    let routed = ask(
+        "devices/kitchen-01/method",
+        r#"{"Method":"setLedState","Payload":"{\"on\":true}"}"#,
+    );
+    let Routed::Method(method) = routed else {
+        panic!("{routed:?}")
+    };
+    assert_eq!(
+        (method.device.as_str(), method.name.as_str()),
+        ("kitchen-01", "setLedState")
+    );
+    assert_eq!(method.payload, json!({"on": true}));
+    for (path, body, status) in [
+        ("devices/nobody/method", r#"{"method":"a"}"#, 404),
+        ("devices/kitchen-01/method", r#"{"method":" "}"#, 400),
+        (
+            "devices/kitchen-01/method",
+            r#"{"method":"a","payload":"{"}"#,
+            400,
+        ),
+        ("devices/kitchen-01/method", "nonsense", 400),
+    ] {
+        let Routed::Answered(response) = ask(path, body) else {
+            panic!("{body} is a method")
+        };
+        assert_eq!(response.status, status, "{body}: {}", response.body);
+    }
+    let told = |status, payload| rest::method_response(&hub.application, status, &payload).status;
+    assert_eq!(told(200, json!(null)), 200);
+    assert_eq!(told(501, json!({})), 502);
+    assert_eq!(told(404, json!({"error": "not online"})), 504);
+    assert_eq!(told(504, json!({"error": "timeout"})), 504);
+    let original = Hub::original();
+    let told = rest::method_response(&original.application, 504, &json!({"error": "timeout"}));
+    assert_eq!(told.status, 200);
 }
