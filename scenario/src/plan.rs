@@ -197,6 +197,8 @@ pub enum Act {
         json: bool,
         /// Application properties.
         properties: BTreeMap<String, String>,
+        /// Whether the function gets it together with what is done next.
+        with_next: bool,
     },
     /// An operation for a durable entity.
     Signal {

@@ -176,6 +176,9 @@ pub struct Publish {
     /// Application properties.
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
+    /// The function gets it in one batch with the message that the next step publishes.
+    #[serde(default)]
+    pub with_next: bool,
 }
 
 /// A request to the application's front-end layer.

@@ -162,6 +162,7 @@ impl Compiler<'_, '_> {
                     body,
                     json,
                     properties,
+                    with_next: it.with_next,
                 }),
             );
         }
