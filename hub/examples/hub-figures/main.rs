@@ -10,6 +10,7 @@
     reason = "a measurement reads the wall clock, its arguments and its environment"
 )]
 
+mod cpu;
 mod load;
 mod mosquitto;
 mod server;
@@ -18,6 +19,10 @@ mod tls;
 use std::error::Error;
 
 use load::Load;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -38,11 +43,13 @@ fn main() -> Result<()> {
     let hub = server::start(DEVICES)?;
     let load = Load::of_hub(hub.address, DEVICES);
     load.run(messages / 10, None)?;
+    let before = cpu::seconds();
     let fast = load.run(messages, None)?;
     println!(
         "hub       {:>9.0} messages/s, authenticated, each synced to disk",
         fast.rate
     );
+    println!("hub       {}", cpu::since(&before, messages));
     let half = load.run(messages / 4, Some(fast.rate / 2.0))?;
     println!(
         "hub       p50 {:.2} ms, p99 {:.2} ms at {:.0} messages/s",

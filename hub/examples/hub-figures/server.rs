@@ -10,14 +10,14 @@ use std::{
     time::Instant,
 };
 
-use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use tokio::{runtime::Runtime, sync::mpsc::Receiver};
 use twinbench_hub::{
     Hub, HubOutput, Options, derive_key,
     log::DEFAULT_GROUP,
     net::{Net, NetEvent, NetOptions},
 };
-use twinbench_model::{DeviceId, Epoch, Record, VirtualTime};
+use twinbench_model::{DeviceId, Epoch, Record, Table, VirtualTime};
 
 use crate::Result;
 
@@ -89,14 +89,19 @@ pub(crate) fn start(devices: usize) -> Result<Server> {
 
 struct Store {
     database: Database,
-    table: fjall::Keyspace,
+    /// By [`Table::ALL`], as a bench keeps them.
+    tables: Vec<Keyspace>,
 }
 
 impl Store {
     fn open(folder: &std::path::Path) -> Result<Self> {
         let database = Database::builder(folder).worker_threads(1).open()?;
-        let table = database.keyspace("hub", KeyspaceCreateOptions::default)?;
-        Ok(Self { database, table })
+        let open = |table: Table| database.keyspace(table.name(), KeyspaceCreateOptions::default);
+        let tables: fjall::Result<_> = Table::ALL.into_iter().map(open).collect();
+        Ok(Self {
+            tables: tables?,
+            database,
+        })
     }
 
     /// One synced write for all of them.
@@ -109,11 +114,10 @@ impl Store {
             .batch()
             .durability(Some(PersistMode::SyncData));
         for Record { table, key, value } in records.drain(..) {
-            // The tables of a bench are keyspaces; here one holds them all.
-            let key = [&[table as u8], &key[..]].concat();
+            let table = &self.tables[table as usize];
             match value {
-                Some(value) => batch.insert(&self.table, key, value),
-                None => batch.remove(&self.table, key),
+                Some(value) => batch.insert(table, key, value),
+                None => batch.remove(table, key),
             }
         }
         batch.commit()?;

@@ -34,6 +34,8 @@ mod request_link;
 mod server;
 mod service_link;
 mod start;
+#[cfg(feature = "https")]
+pub(crate) mod websocket;
 
 pub use access::{AccessError, Grant, check_plain, check_token};
 pub use address::Node;

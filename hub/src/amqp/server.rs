@@ -28,7 +28,8 @@ pub struct AmqpOptions {
     /// The Event Hubs-compatible name of the built-in endpoint; `messages/events` is always its
     /// other name. Default `hub`.
     pub event_hub: String,
-    /// Connections beyond this number wait to be accepted. Default 200.
+    /// Connections beyond this number wait to be accepted, and are refused over WebSocket.
+    /// Default 200.
     pub max_connections: usize,
 }
 
@@ -71,7 +72,7 @@ pub(super) struct Shared {
     pub(super) hub: HubHandle,
     pub(super) archive: Arc<dyn Archive>,
     pub(super) readers: Mutex<ReaderTable>,
-    room: Arc<Semaphore>,
+    pub(super) room: Arc<Semaphore>,
 }
 
 /// The contest and the bells of its readers.

@@ -23,10 +23,10 @@ const READY: usize = 64;
 
 /// Who sends a request.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
-    pub(super) address: SocketAddr,
+pub(crate) struct Client {
+    pub(crate) address: SocketAddr,
     pub(super) certificate: Option<Box<ClientCertificate>>,
-    pub(super) place: Arc<Place>,
+    pub(crate) place: Arc<Place>,
 }
 
 impl Net {
@@ -50,6 +50,10 @@ impl Net {
         let router = Router::new()
             .route(WEBSOCKET, mqtt)
             .fallback_service(router);
+        #[cfg(feature = "amqp")]
+        let router = Router::new()
+            .fallback_service(router)
+            .layer(axum::middleware::map_request(amqp_elsewhere));
         let service = router.into_make_service_with_connect_info::<Client>();
         let listener = Secured { taken, address };
         self.spawn(async move {
@@ -60,6 +64,22 @@ impl Net {
         });
         Ok(address)
     }
+}
+
+/// IoT Hub's clients ask for MQTT and AMQP at one address, Event Hubs' clients for AMQP at
+/// another, which is where AMQP is served.
+#[cfg(feature = "amqp")]
+async fn amqp_elsewhere(mut request: axum::extract::Request) -> axum::extract::Request {
+    use crate::amqp::websocket::{EVENT_HUBS, is_asked_for};
+    use axum::http::{Uri, header::SEC_WEBSOCKET_PROTOCOL};
+    let asked = request.headers().get(SEC_WEBSOCKET_PROTOCOL);
+    let asked = asked.and_then(|text| text.to_str().ok());
+    let path = request.uri().path();
+    let here = path.strip_suffix('/').unwrap_or(path) == WEBSOCKET;
+    if here && asked.is_some_and(is_asked_for) {
+        *request.uri_mut() = Uri::from_static(EVENT_HUBS);
+    }
+    request
 }
 
 /// A connection that has done its handshake.

@@ -124,7 +124,7 @@ pub(super) struct Shared {
 
 /// A connection's place among those that may be open; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<AtomicUsize>);
+pub(crate) struct Place(Arc<AtomicUsize>);
 
 impl Drop for Place {
     fn drop(&mut self) {

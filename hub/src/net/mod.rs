@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`Net::listen`] | plain MQTT (1883), which the cloud does not offer |
 //! | `Net::listen_tls` | MQTT over TLS 1.2 and 1.3 (8883; feature `tls`) |
-//! | `Net::listen_https` | MQTT over WebSocket, and a router for everything else (443; feature `https`) |
+//! | `Net::listen_https` | MQTT over WebSocket, and a router for everything else, such as AMQP over WebSocket (443; feature `https`) |
 //!
 //! Everything is bounded: connections by [`NetOptions::max_connections`], those counted that have
 //! not finished their handshakes; what comes in waits in the sockets while the loop is busy; a
@@ -36,6 +36,8 @@ mod websocket;
 
 #[cfg(feature = "tls")]
 pub use certificates::{CertificateError, Certificates};
+#[cfg(all(feature = "https", feature = "amqp"))]
+pub(crate) use https::Client;
 pub use listener::{Net, NetError, NetEvent, NetOptions};
 #[cfg(feature = "tls")]
 pub use peer::{CertificateTextError, client_certificate};

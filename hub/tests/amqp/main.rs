@@ -12,3 +12,5 @@ mod events;
 mod served;
 mod service;
 mod tls;
+#[cfg(feature = "https")]
+mod websocket;

@@ -1,10 +1,13 @@
 // Sends to a device with azure-iothub and takes the feedback; request and answer are JSON.
 const { Client } = require("azure-iothub");
+const { Amqp } = require("azure-iothub/dist/amqp.js");
+const { AmqpWs } = require("azure-iothub/dist/amqp_ws.js");
 const { Message } = require("azure-iot-common");
 const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
 
 async function main() {
-  const client = Client.fromConnectionString(asked.connectionString);
+  const transport = asked.websocket ? AmqpWs : Amqp;
+  const client = Client.fromConnectionString(asked.connectionString, transport);
   await client.open();
   const receiver = await new Promise((resolve, reject) =>
     client.getFeedbackReceiver((error, found) => (error ? reject(error) : resolve(found))));

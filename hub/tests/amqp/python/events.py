@@ -1,6 +1,6 @@
 """Reads the built-in endpoint with azure-eventhub; request and answer are JSON."""
 import datetime, json, sys, threading
-from azure.eventhub import EventHubConsumerClient
+from azure.eventhub import EventHubConsumerClient, TransportType
 
 asked = json.load(sys.stdin)
 
@@ -27,6 +27,8 @@ def told(event, context):
 
 
 def client(**more):
+    if asked.get("websocket"):
+        more["transport_type"] = TransportType.AmqpOverWebsocket
     return EventHubConsumerClient.from_connection_string(
         asked["endpoint"], consumer_group=asked.get("group", "$Default"), retry_total=0,
         load_balancing_interval=1, **asked.get("client", {}), **more

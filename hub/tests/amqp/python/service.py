@@ -6,8 +6,12 @@ asked = json.load(sys.stdin)
 # uamqp looks nowhere else for the certificates that it trusts.
 certifi.where = lambda: asked["ca"]
 from azure.iot.hub import IoTHubRegistryManager
+from uamqp import TransportType
 
-manager = IoTHubRegistryManager.from_connection_string(asked["connection_string"])
+transport = TransportType.AmqpOverWebsocket if asked.get("websocket") else TransportType.Amqp
+manager = IoTHubRegistryManager.from_connection_string(
+    asked["connection_string"], transport_type=transport
+)
 results = []
 for one in asked["messages"]:
     try:
