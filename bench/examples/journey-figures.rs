@@ -120,6 +120,7 @@ fn open(file: BenchFile, path: &Path, folder: &Path, commit_every: u64) -> Resul
         threads: 0,
         commit_every,
         durability: twinbench_engine::store::Durability::Strict,
+        require_recording: false,
     };
     Ok(Session::open(file, &options)?)
 }

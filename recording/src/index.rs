@@ -164,7 +164,10 @@ impl Index {
     pub(crate) fn chunk_at(&self, time: u64) -> Option<u64> {
         // Entries come in order of their time, so chunks do too.
         let after = self.marks.partition_point(|mark| mark.last < time);
-        self.marks.get(after).or(self.marks.last()).map(|it| it.offset)
+        self.marks
+            .get(after)
+            .or(self.marks.last())
+            .map(|it| it.offset)
     }
 }
 

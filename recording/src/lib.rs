@@ -9,7 +9,8 @@
 //! - [`canonical`] writes an [`Entry`] as bytes, unambiguously; [`Digest`] hashes them.
 //! - [`Recorder`] keeps entries in an MCAP file that Foxglove, PlotJuggler and every MCAP library
 //!   open; [`Reader`] reads them back, from a cut file too, and says what was lost.
-//! - [`first_difference`] finds where two streams part.
+//! - [`first_difference`] finds where two streams part; [`diff`] does so for each channel, within
+//!   tolerances, and says what led to what.
 //! - [`redact`] takes SAS signatures out of a text, [`Redactor`] out of a stream of bytes.
 //!
 //! Everything except [`Recorder`] and [`Reader`] does no IO; nothing here reads a clock: wall
@@ -17,6 +18,7 @@
 
 pub mod canonical;
 mod chunk;
+pub mod diff;
 mod difference;
 mod entry;
 mod error;

@@ -148,6 +148,7 @@ impl Reader {
         reader.at = to;
         if to > at {
             reader.queue.clear();
+            reader.numbers.fill(None);
             reader.jumped = true;
             for channel in index.iter().flat_map(|index| &index.channels) {
                 reader.learn(channel);
@@ -336,9 +337,12 @@ impl<R: io::Read> Reader<R> {
                     self.damaged(&body);
                 }
             }
-            Piece::Whole(op::ATTACHMENT, body) => match bench_file_of(&body) {
-                Some(Some(file)) => self.header.bench_file = Some(file),
-                Some(None) => {}
+            Piece::Whole(op::ATTACHMENT, body) => match format::attachment_of(&body) {
+                Some(attached) if attached.media_type != format::BENCH_MEDIA_TYPE => {}
+                Some(attached) => match bench_file_of(&attached) {
+                    Some(file) => self.header.bench_file = Some(file),
+                    None => self.damaged(&body),
+                },
                 None => self.damaged(&body),
             },
             Piece::Whole(op::METADATA, body) => match parse_record(op::METADATA, &body) {
@@ -522,14 +526,10 @@ fn header_of(facts: &BTreeMap<String, String>, path: &Path) -> Result<Header, Er
     })
 }
 
-/// The attachment of the bench file; none when it is another one.
-fn bench_file_of(body: &[u8]) -> Option<Option<BenchFile>> {
-    let attached = format::attachment_of(body)?;
-    if attached.media_type != format::BENCH_MEDIA_TYPE {
-        return Some(None);
-    }
-    Some(Some(BenchFile {
+/// The attachment of the bench file.
+fn bench_file_of(attached: &format::Attached<'_>) -> Option<BenchFile> {
+    Some(BenchFile {
         name: attached.name.to_owned(),
         text: std::str::from_utf8(attached.data).ok()?.to_owned(),
-    }))
+    })
 }

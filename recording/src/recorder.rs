@@ -60,10 +60,27 @@ impl Recorder {
             }
             Err(source) => return Err(Error::Create { path: part, source }),
         };
+        Self::into_file(file, &path, header, options)
+    }
+
+    /// Starts the recording `path` in a file that the caller opened as its unfinished form.
+    ///
+    /// # Errors
+    /// When it cannot be written, or when the epoch is not in the years 1970 to 2554.
+    pub fn into_file(
+        file: File,
+        path: &Path,
+        header: &Header,
+        options: Options,
+    ) -> Result<Self, Error> {
+        if !epoch_fits(header.epoch) {
+            return Err(Error::Time);
+        }
+        let part = part_of(path);
         match Stream::start(BufWriter::with_capacity(1 << 16, file), header, options) {
             Ok(stream) => Ok(Self {
                 stream: Some(stream),
-                path,
+                path: path.to_owned(),
                 part,
             }),
             Err(source) => Err(Error::Write { path: part, source }),
@@ -91,6 +108,14 @@ impl Recorder {
     /// As [`record`](Self::record).
     pub fn flush_when_due(&mut self, wall: Timestamp) -> Result<(), Error> {
         self.with(|stream| stream.flush_when_due(wall).map_err(Failure::Write))
+    }
+
+    /// Gives everything that was recorded to the system.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.with(|stream| stream.flush().map_err(Failure::Write))
     }
 
     /// Keeps something, such as the final states, to be attached when the recording is finished.

@@ -61,6 +61,10 @@ pub(crate) struct Args {
     /// What a commit waits for: the disk, or only the system, which is for runs to throw away.
     #[arg(long, value_enum, default_value_t = Waits::Strict)]
     durability: Waits,
+    /// End the run when its recording cannot be written, such as on a full disk, instead of going
+    /// on without it.
+    #[arg(long)]
+    require_recording: bool,
     /// Use this seed instead of the bench file's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -140,6 +144,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
             session::COMMIT_EVERY
         },
         durability: args.durability.into(),
+        require_recording: args.require_recording,
     };
     let api = args.port.unwrap_or(file.api.port);
     let listen = args.serve || file.hub.listen || args.hub.wanted();

@@ -178,6 +178,7 @@ pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
         // A crash loses what was not committed: so little as a real cloud has under way.
         commit_every: 1,
         durability: twinbench_engine::store::Durability::Strict,
+        require_recording: false,
     };
     let mut session = Session::open_in_memory(file, &session_options, signal_faults(case, seed))?;
     session.watch();

@@ -57,6 +57,7 @@ pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartErro
         threads: 0,
         commit_every: 1,
         durability: twinbench_engine::store::Durability::Strict,
+        require_recording: false,
     };
     let mut session = Session::open(file, &options)?;
     let doors = Doors {

@@ -73,6 +73,8 @@ pub struct Options {
     pub commit_every: u64,
     /// What a commit waits for.
     pub durability: Durability,
+    /// End the session when its recording cannot be written, instead of going on without.
+    pub require_recording: bool,
 }
 
 /// A bench that is being run.
@@ -230,7 +232,8 @@ impl Session {
         self.commit()?;
         self.scribe_events(VirtualTime::MAX)?;
         let stats = self.stats();
-        let kept = self.scribe.finish()?;
+        let entities = serde_json::to_vec(&self.entities()).ok();
+        let kept = self.scribe.finish(entities)?;
         Ok((stats, kept))
     }
 }

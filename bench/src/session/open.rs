@@ -96,9 +96,8 @@ impl Session {
                 }),
             },
             twinbench_recording::Options::default(),
-        )
-        .map_err(Error::Recording)?;
-        let scribe = Scribe::start(&options.out, recorder)?;
+        );
+        let scribe = Scribe::start(&options.out, recorder, options.require_recording)?;
         let partitions_read = checkpoints(&hub);
         let mut session = Self {
             epoch,

@@ -1,5 +1,8 @@
 //! The scribe: a thread that makes the canonical stream, the recording and the UART logs, so
 //! that the stepping loop never waits for compression or for a disk.
+//!
+//! An event waits at most 50 ms for its batch and 150 ms for its chunk, so that a process that is
+//! killed loses less than the last 250 ms.
 
 use std::{
     collections::BTreeMap,
@@ -8,15 +11,15 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use twinbench_model::Event;
-use twinbench_recording::{Content, Digest, Recorder, Redactor, Sequencer};
+use twinbench_recording::{Content, Digest, Entry, Recorder, Redactor, Sequencer};
 
 use super::Error;
 
@@ -24,6 +27,21 @@ use super::Error;
 const BATCH: usize = 1_000;
 /// Batches under way before the loop waits: bounds memory.
 const DEPTH: usize = 16;
+/// How long an event waits for others to travel with.
+const GATHER: Duration = Duration::from_millis(50);
+/// How long what was recorded waits before it goes to the system.
+const FLUSH: Duration = Duration::from_millis(150);
+/// The attachment that has the final states of the entities.
+const ENTITIES: &str = "entities.json";
+/// How often the scribe looks whether what it wrote has to go to the system.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What the loop tells the scribe.
+enum Word {
+    Events(Vec<Event>),
+    /// The last word: the final states, to be attached to the recording.
+    End(Option<Vec<u8>>),
+}
 
 /// What is left when a session has ended.
 #[derive(Debug, Clone)]
@@ -34,6 +52,8 @@ pub struct Kept {
     pub events: u64,
     /// The recording.
     pub recording: PathBuf,
+    /// Why the recording is not whole, when writing it failed and the session went on without it.
+    pub recording_stopped: Option<String>,
     /// UART logs, by device.
     pub uart: Vec<PathBuf>,
 }
@@ -41,7 +61,7 @@ pub struct Kept {
 /// The loop's end of the scribe.
 pub(super) struct Scribe {
     batch: Vec<Event>,
-    to: Option<SyncSender<Vec<Event>>>,
+    to: Option<SyncSender<Word>>,
     thread: Option<JoinHandle<Result<Kept, Error>>>,
     events: u64,
     sent: Instant,
@@ -53,12 +73,20 @@ impl Scribe {
         clippy::disallowed_methods,
         reason = "the recording is flushed by the wall clock (DESIGN: every 250 ms)"
     )]
-    pub(super) fn start(out: &Path, recorder: Recorder) -> Result<Self, Error> {
+    ///
+    /// A recorder that could not begin, or cannot go on, ends the session only when the recording
+    /// is required; otherwise a warning says so and the session goes on.
+    pub(super) fn start(
+        out: &Path,
+        recorder: Result<Recorder, twinbench_recording::Error>,
+        required: bool,
+    ) -> Result<Self, Error> {
+        let tape = Tape::new(recorder, required)?;
         let (to, from) = sync_channel(DEPTH);
         let out = out.to_owned();
         let thread = std::thread::Builder::new()
             .name("scribe".into())
-            .spawn(move || work(&out, recorder, &from))
+            .spawn(move || work(&out, tape, &from))
             .map_err(|cause| Error::Threads(cause.to_string()))?;
         Ok(Self {
             batch: Vec::with_capacity(BATCH),
@@ -84,9 +112,7 @@ impl Scribe {
         reason = "the recording is flushed by the wall clock (DESIGN: every 250 ms)"
     )]
     pub(super) fn flush(&mut self) -> Result<(), Error> {
-        if self.batch.len() < BATCH
-            && (self.batch.is_empty() || self.sent.elapsed().as_millis() < 250)
-        {
+        if self.batch.len() < BATCH && (self.batch.is_empty() || self.sent.elapsed() < GATHER) {
             return Ok(());
         }
         self.sent = Instant::now();
@@ -95,8 +121,12 @@ impl Scribe {
 
     fn send(&mut self) -> Result<(), Error> {
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        self.say(Word::Events(batch))
+    }
+
+    fn say(&mut self, word: Word) -> Result<(), Error> {
         match &self.to {
-            Some(to) if to.send(batch).is_ok() => Ok(()),
+            Some(to) if to.send(word).is_ok() => Ok(()),
             // The scribe has ended: its own error says why.
             _ => Err(self
                 .join()
@@ -105,8 +135,10 @@ impl Scribe {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<Kept, Error> {
+    /// Ends the recording; `entities` is what it keeps of the final states.
+    pub(super) fn finish(mut self, entities: Option<Vec<u8>>) -> Result<Kept, Error> {
         self.send()?;
+        self.say(Word::End(entities))?;
         self.join()
     }
 
@@ -120,12 +152,114 @@ impl Scribe {
     }
 }
 
-fn work(out: &Path, mut recorder: Recorder, from: &Receiver<Vec<Event>>) -> Result<Kept, Error> {
+/// The recording, as long as it can be written.
+struct Tape {
+    recorder: Option<Recorder>,
+    required: bool,
+    path: PathBuf,
+    stopped: Option<String>,
+    waiting: Option<Instant>,
+}
+
+impl Tape {
+    fn new(
+        recorder: Result<Recorder, twinbench_recording::Error>,
+        required: bool,
+    ) -> Result<Self, Error> {
+        let mut tape = Self {
+            recorder: None,
+            required,
+            path: PathBuf::new(),
+            stopped: None,
+            waiting: None,
+        };
+        match recorder {
+            Ok(recorder) => {
+                recorder.part().clone_into(&mut tape.path);
+                tape.recorder = Some(recorder);
+            }
+            // Only a disk that is full is borne: a name that is taken is a mistake.
+            Err(cause @ twinbench_recording::Error::Write { .. }) => tape.stop(cause)?,
+            Err(cause) => return Err(Error::Recording(cause)),
+        }
+        Ok(tape)
+    }
+
+    fn stop(&mut self, cause: twinbench_recording::Error) -> Result<(), Error> {
+        if self.required {
+            return Err(Error::Recording(cause));
+        }
+        let told = cause.to_string();
+        tracing::warn!("the session goes on without its recording: failed to {told}");
+        self.recorder = None;
+        self.stopped = Some(told);
+        Ok(())
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the recording is flushed by the wall clock (DESIGN: every 250 ms)"
+    )]
+    fn record(&mut self, entry: &Entry, wall: Timestamp) -> Result<(), Error> {
+        let Some(recorder) = &mut self.recorder else {
+            return Ok(());
+        };
+        self.waiting.get_or_insert_with(Instant::now);
+        match recorder.record(entry, wall) {
+            Ok(()) => Ok(()),
+            Err(cause) => self.stop(cause),
+        }
+    }
+
+    /// What waits for more than `FLUSH` goes to the system.
+    fn flush(&mut self) -> Result<(), Error> {
+        let (Some(recorder), Some(waiting)) = (&mut self.recorder, self.waiting) else {
+            return Ok(());
+        };
+        if waiting.elapsed() < FLUSH {
+            return Ok(());
+        }
+        self.waiting = None;
+        match recorder.flush() {
+            Ok(()) => Ok(()),
+            Err(cause) => self.stop(cause),
+        }
+    }
+
+    fn finish(
+        mut self,
+        digest: &str,
+        entities: Option<Vec<u8>>,
+    ) -> Result<(PathBuf, Option<String>), Error> {
+        if let Some(mut recorder) = self.recorder.take() {
+            if let Some(entities) = entities {
+                recorder.attach(ENTITIES, "application/json", entities);
+            }
+            match recorder.finish(digest) {
+                Ok(finished) => self.path = finished.path,
+                Err(cause) => self.stop(cause)?,
+            }
+        }
+        Ok((self.path, self.stopped))
+    }
+}
+
+fn work(out: &Path, mut tape: Tape, from: &Receiver<Word>) -> Result<Kept, Error> {
     let mut digest = Digest::new();
     let mut sequencer = Sequencer::new();
     let mut events = 0;
     let mut logs: BTreeMap<Arc<str>, UartLog> = BTreeMap::new();
-    while let Ok(batch) = from.recv() {
+    let mut entities = None;
+    loop {
+        let batch = match from.recv_timeout(LOOK) {
+            Ok(Word::Events(batch)) => batch,
+            Ok(Word::End(states)) => {
+                entities = states;
+                continue;
+            }
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         let wall = Timestamp::now();
         let entries = sequencer
             .step(batch)
@@ -133,7 +267,7 @@ fn work(out: &Path, mut recorder: Recorder, from: &Receiver<Vec<Event>>) -> Resu
         for entry in &entries {
             events += 1;
             digest.update(entry);
-            recorder.record(entry, wall).map_err(Error::Recording)?;
+            tape.record(entry, wall)?;
             if entry.kind == "uart"
                 && let Content::Bytes(bytes) = &entry.content
             {
@@ -148,10 +282,10 @@ fn work(out: &Path, mut recorder: Recorder, from: &Receiver<Vec<Event>>) -> Resu
                 }
             }
         }
-        recorder.flush_when_due(wall).map_err(Error::Recording)?;
+        tape.flush()?;
     }
     let digest = digest.hex();
-    let recording = recorder.finish(&digest).map_err(Error::Recording)?.path;
+    let (recording, recording_stopped) = tape.finish(&digest, entities)?;
     let mut uart = Vec::new();
     for log in logs.into_values() {
         uart.push(log.finish()?);
@@ -160,6 +294,7 @@ fn work(out: &Path, mut recorder: Recorder, from: &Receiver<Vec<Event>>) -> Resu
         digest,
         events,
         recording,
+        recording_stopped,
         uart,
     })
 }
@@ -223,4 +358,65 @@ pub(crate) fn file_stem(id: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::{io::pipe, os::fd::OwnedFd};
+    use twinbench_model::{Epoch, Room, VirtualTime};
+
+    /// A scribe whose recording ends in the middle, as on a full disk: somebody reads the first
+    /// bytes and then closes the pipe.
+    fn scribe(out: &Path, required: bool) -> Scribe {
+        let (from, to) = pipe().unwrap();
+        let header = twinbench_recording::Header {
+            bench: "b".into(),
+            seed: 1,
+            epoch: Epoch::new(Timestamp::UNIX_EPOCH),
+            producer: "test".into(),
+            bench_file: None,
+        };
+        let recorder = Recorder::into_file(
+            OwnedFd::from(to).into(),
+            &out.join("session.mcap"),
+            &header,
+            twinbench_recording::Options::default(),
+        );
+        drop(from);
+        Scribe::start(out, recorder, required).unwrap()
+    }
+
+    fn events(scribe: &mut Scribe) {
+        for n in 0..5_000 {
+            let time = VirtualTime::from_millis(n);
+            scribe.push(Event::json(time, Room::Hub, "d2c", "a".into(), &n));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_warns_and_the_session_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut scribe = scribe(folder.path(), false);
+        events(&mut scribe);
+        scribe.flush().unwrap();
+        let kept = scribe.finish(None).unwrap();
+        assert_eq!(kept.events, 5_000, "the digest is of everything");
+        let told = kept.recording_stopped.unwrap();
+        assert!(
+            told.contains("what was written before stays readable"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_recording_that_is_required_ends_the_session() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut scribe = scribe(folder.path(), true);
+        events(&mut scribe);
+        let ended = scribe
+            .flush()
+            .and_then(|()| scribe.finish(None).map(|_| ()));
+        assert!(matches!(ended, Err(Error::Recording(_))), "{ended:?}");
+    }
 }

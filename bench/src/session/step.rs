@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// Fires the timers of hub and engine that are due up to `time`, each at its own time.
-    fn timers_until(&mut self, time: VirtualTime) -> Result<(), Error> {
+    pub(super) fn timers_until(&mut self, time: VirtualTime) -> Result<(), Error> {
         loop {
             let Some(due) = self.next_timer().filter(|due| *due <= time) else {
                 return Ok(());
@@ -260,6 +260,7 @@ impl Session {
     /// # Errors
     /// When the store cannot be written.
     pub fn commit(&mut self) -> Result<(), Error> {
+        self.scribe.flush()?;
         match self.faults.take_crash() {
             Some(CrashPoint::BeforeCommit) => return self.crash(),
             Some(CrashPoint::AfterCommit) => {

@@ -25,6 +25,7 @@ pub(crate) fn open(bench: &Path, folder: &Path, threads: usize, resume: bool) ->
         threads,
         commit_every: 64,
         durability: twinbench_engine::store::Durability::Strict,
+        require_recording: false,
     };
     Session::open(BenchFile::load(bench).unwrap(), &options).unwrap()
 }

@@ -7,3 +7,4 @@ mod cut_files;
 mod order;
 mod other_readers;
 mod round_trip;
+mod seek;

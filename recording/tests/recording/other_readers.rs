@@ -13,7 +13,7 @@ with open(sys.argv[1], "rb") as file:
     summary = reader.get_summary()
     print(summary.statistics.message_count, reader.get_header().profile)
     for metadata in reader.iter_metadata():
-        print(metadata.name, metadata.metadata.get("bench") or metadata.metadata["entries"])
+        print(metadata.name, metadata.metadata.get("bench") or metadata.metadata.get("entries") or sorted(metadata.metadata))
     for attachment in reader.iter_attachments():
         print(attachment.name, attachment.data.decode().splitlines()[0])
     for schema, channel, message in reader.iter_messages():
@@ -25,6 +25,7 @@ with open(sys.argv[1], "rb") as file:
 const EXPECTED: &str = r"4 twinbench
 twinbench journey
 twinbench.end 4
+twinbench.index ['chunks']
 journey.toml version = 1
 uart/dev-1 0 1767225600000000000 1800000000000000000 {'text': 'line 0\r\n'}
 uart/dev-1 1 1767225600000000000 1800000000020000000 {'data': '/wA='}
