@@ -4,6 +4,7 @@ pub mod board;
 mod bus;
 mod core;
 pub mod debug;
+mod driver;
 pub mod gdb;
 mod image;
 mod loading;

@@ -6,7 +6,8 @@ use twinbench_model::VirtualTime;
 
 use crate::{
     bus::Bus,
-    core::{Core, DebugStop, Halted, Sleep},
+    core::{Core, CpuCore, DebugStop},
+    driver::Driver,
     image::Image,
     memory::MemoryMap,
     peripheral::{Clocks, Context, Peripheral, Pins, Signal},
@@ -17,9 +18,7 @@ pub type Mapped = (u32, u32, Box<dyn Peripheral>);
 
 /// A microcontroller without its board.
 pub struct Chip {
-    core: Core,
-    /// The stop that the caller knows of.
-    reported: Option<Stop>,
+    driver: Driver<Core>,
 }
 
 /// Why [`Chip::run_until`] returned.
@@ -74,104 +73,63 @@ pub struct Registers {
 impl Chip {
     /// A chip at time zero, after power-on reset, with `image` in flash memory.
     pub fn new(map: MemoryMap, image: Arc<Image>, peripherals: Vec<Mapped>) -> Self {
-        let mut core = Core::new(Bus::new(map, image, peripherals));
-        core.reset_all();
+        let core = Core::new(Bus::new(map, image, peripherals));
         Self {
-            core,
-            reported: None,
+            driver: Driver::new(core),
         }
     }
 
     /// The virtual time that the chip has reached: what was asked for, or past it by less than
     /// the longest instruction.
     pub fn now(&self) -> VirtualTime {
-        self.core.now()
+        self.driver.now()
     }
 
     /// Runs up to `t`. A chip that locks up or exits returns at once the first time; run on, it
     /// goes with the time (its peripherals still work, a watchdog can reset it) and returns the
     /// same again.
     pub fn run_until(&mut self, t: VirtualTime) -> Stop {
-        loop {
-            self.core.service();
-            let stop = self.stopped();
-            if stop != self.reported {
-                self.reported.clone_from(&stop);
-                if let Some(stop) = stop {
-                    return stop;
-                }
-            }
-            if let Some(stop) = self.core.debug.stop {
-                return Stop::Debug(stop);
-            }
-            if self.core.now() >= t {
-                return self.reported.clone().unwrap_or(Stop::Reached);
-            }
-            let core = &mut self.core;
-            let horizon = core.bus.next_deadline.map_or(t, |deadline| deadline.min(t));
-            let mut limit = core.time.cycles(horizon);
-            if let Some(deadline) = core.timer_deadline() {
-                limit = limit.min(deadline);
-            }
-            // A peripheral whose deadline stands still must not hold up time.
-            let limit = limit.max(core.cycles + 1);
-            if core.halted.is_some() || core.sleep != Sleep::Awake {
-                core.cycles = limit;
-            } else {
-                core.run(limit);
-            }
-        }
+        self.driver.run_until(t)
     }
 
     /// Why the core stands still for good.
     pub(crate) fn stopped(&self) -> Option<Stop> {
-        self.core.halted.as_ref().map(|halted| match halted {
-            Halted::Lockup(text) => Stop::Lockup(text.clone()),
-            Halted::Exited(code) => Stop::Exited(*code),
-        })
+        self.driver.stopped()
     }
 
     /// The core, to look into.
     pub(crate) fn core(&self) -> &Core {
-        &self.core
+        &self.driver.core
     }
 
     /// The stop that the caller knows of.
     pub(crate) fn reported(&self) -> Option<&Stop> {
-        self.reported.as_ref()
+        self.driver.reported.as_ref()
     }
 
     pub(crate) fn set_reported(&mut self, stop: Option<Stop>) {
-        self.reported = stop;
+        self.driver.reported = stop;
     }
 
     /// The core, for a debugger.
     pub(crate) fn core_mut(&mut self) -> &mut Core {
-        &mut self.core
+        &mut self.driver.core
     }
 
     /// Whether an access to a register that is not modelled stops the core for good, with a text
     /// that names it, instead of being noted only.
     pub fn set_unmodelled_fatal(&mut self, fatal: bool) {
-        self.core.bus.unmodelled_is_fatal = fatal;
+        self.driver.core.bus.unmodelled_is_fatal = fatal;
     }
 
     /// When the chip wants to run next.
     pub fn next_wake(&self) -> NextWake {
-        let core = &self.core;
-        if core.is_busy() {
-            return NextWake::Busy;
-        }
-        let timer = core.timer_deadline().map(|cycles| core.time.time(cycles));
-        match core.bus.next_deadline.into_iter().chain(timer).min() {
-            Some(time) => NextWake::At(time.max(core.now())),
-            None => NextWake::Never,
-        }
+        self.driver.next_wake()
     }
 
     /// A peripheral for inspection, by its name and type.
     pub fn peripheral<T: Peripheral>(&self, name: &str) -> Option<&T> {
-        self.core.bus.peripheral(name)
+        self.driver.core.bus.peripheral(name)
     }
 
     /// Gives a peripheral something from outside: bytes into a UART, a value for a sensor behind
@@ -182,9 +140,9 @@ impl Chip {
         name: &str,
         act: impl FnOnce(&mut T, &mut Context<'_>) -> R,
     ) -> Option<R> {
-        let index = self.core.bus.slot_of::<T>(name)?;
-        let now = self.core.now();
-        let result = self.core.bus.act(index, now, |device, cx| {
+        let index = self.driver.core.bus.slot_of::<T>(name)?;
+        let now = self.driver.core.now();
+        let result = self.driver.core.bus.act(index, now, |device, cx| {
             let any: &mut dyn Any = device;
             any.downcast_mut::<T>().map(|device| act(device, cx))
         });
@@ -194,25 +152,25 @@ impl Chip {
     /// Puts a level on a pin from outside; port 0 = A to 7 = H, pin 0 to 15. Others are ignored.
     pub fn set_pin(&mut self, port: u8, pin: u8, high: bool) {
         if port < 8 && pin < 16 {
-            let now = self.core.now();
-            self.core.bus.set_pin(port.into(), pin, high, now);
+            let now = self.driver.core.now();
+            self.driver.core.bus.set_pin(port.into(), pin, high, now);
         }
     }
 
     /// Levels of the pins.
     pub fn pins(&self) -> &Pins {
-        &self.core.bus.pins
+        &self.driver.core.bus.pins
     }
 
     /// Clock rates as RCC has set them.
     pub fn clocks(&self) -> &Clocks {
-        &self.core.bus.clocks
+        &self.driver.core.bus.clocks
     }
 
     /// Moves everything that left the chip since the last call to `out`, in order of time.
     pub fn drain(&mut self, out: &mut Vec<Signal>) {
         let from = out.len();
-        out.append(&mut self.core.bus.out);
+        out.append(&mut self.driver.core.bus_mut().out);
         // A peripheral may date a signal ahead, such as a byte that still leaves its shift register.
         if let Some(new) = out.get_mut(from..) {
             new.sort_by_key(|signal| signal.time);
@@ -222,22 +180,22 @@ impl Chip {
     /// Puts signals back that were drained too early; the next [`Chip::drain`] gives them again,
     /// and a snapshot has them.
     pub fn give_back(&mut self, signals: &mut Vec<Signal>) {
-        let out = &mut self.core.bus.out;
+        let out = &mut self.driver.core.bus_mut().out;
         signals.append(out);
         std::mem::swap(signals, out);
     }
 
     /// The reset line: core and peripherals start anew, RAM keeps its content, time goes on.
     pub fn reset(&mut self) {
-        self.core.reset_all();
-        self.reported = None;
+        self.driver.core.reset_all();
+        self.driver.reported = None;
     }
 
     /// Copies flash memory or RAM to `into` without side effects; how many bytes were there.
     pub fn read_memory(&self, address: u32, into: &mut [u8]) -> usize {
         let mut count = 0;
         for (byte, address) in into.iter_mut().zip(address..=u32::MAX) {
-            let Some(value) = self.core.bus.memory(address, 1) else {
+            let Some(value) = self.driver.core.bus.memory(address, 1) else {
                 break;
             };
             *byte = value as u8;
@@ -248,7 +206,7 @@ impl Chip {
 
     /// Writes RAM or flash memory from outside, as a debugger does; how many bytes fitted.
     pub fn write_memory(&mut self, address: u32, bytes: &[u8]) -> usize {
-        let bus = &mut self.core.bus;
+        let bus = &mut self.driver.core.bus;
         if let Some(offset) = bus.map.ram_offset(address, 0) {
             let count = bytes.len().min(bus.ram.len() - offset);
             bus.set_ram(offset, bytes.get(..count).unwrap_or_default());
@@ -264,41 +222,27 @@ impl Chip {
 
     /// The core's registers.
     pub fn registers(&self) -> Registers {
-        let core = &self.core;
-        let mut r = core.r;
-        r[15] = core.next;
-        Registers {
-            r,
-            xpsr: core.xpsr(),
-            msp: core.msp(),
-            psp: core.psp(),
-            primask: core.primask.into(),
-            basepri: core.basepri.into(),
-            faultmask: core.faultmask.into(),
-            control: core.control.into(),
-            s: core.fp.s,
-            fpscr: core.fp.fpscr,
-        }
+        self.driver.core.registers()
     }
 
     /// Instructions executed since power-on.
     pub fn instructions(&self) -> u64 {
-        self.core.instructions
+        self.driver.core.instructions
     }
 
     /// Whether loops that only wait are skipped up to the next event, which is the rule. What comes
     /// out is the same, to the cycle.
     pub fn set_polling_skip(&mut self, skip: bool) {
-        self.core.polling.enabled = skip;
+        self.driver.core.polling.enabled = skip;
     }
 
     /// Core cycles since power-on that were skipped in loops that only wait.
     pub fn polling_cycles(&self) -> u64 {
-        self.core.polling.skipped
+        self.driver.core.polling.skipped
     }
 
     /// Core cycles since power-on, those asleep included.
     pub fn cycles(&self) -> u64 {
-        self.core.cycles
+        self.driver.core.cycles
     }
 }

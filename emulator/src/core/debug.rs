@@ -4,6 +4,25 @@ use super::Core;
 use crate::{machine::Registers, peripheral::Width};
 
 impl Core {
+    /// All registers.
+    pub(crate) fn all_registers(&self) -> Registers {
+        let core = self;
+        let mut r = core.r;
+        r[15] = core.next;
+        Registers {
+            r,
+            xpsr: core.xpsr(),
+            msp: core.msp(),
+            psp: core.psp(),
+            primask: core.primask.into(),
+            basepri: core.basepri.into(),
+            faultmask: core.faultmask.into(),
+            control: core.control.into(),
+            s: core.fp.s,
+            fpscr: core.fp.fpscr,
+        }
+    }
+
     /// Sets all registers.
     pub(crate) fn set_registers(&mut self, registers: &Registers) {
         self.r = registers.r;

@@ -130,10 +130,12 @@ impl Core {
 
     /// Whether each access is checked.
     pub(crate) fn guarded(&self) -> bool {
-        self.mpu.enabled()
-            || self.scs.unaligned_traps()
-            || self.debug.looking
-            || self.polling.watching
+        self.checked() || self.polling.watching
+    }
+
+    /// Whether an access may be refused, or stop the core.
+    fn checked(&self) -> bool {
+        self.mpu.enabled() || self.scs.unaligned_traps() || self.debug.looking
     }
 
     fn permits(&self, address: u32, wish: Wish) -> bool {
@@ -156,7 +158,7 @@ impl Core {
         if self.debug.looking {
             self.watch(address, size, false);
         }
-        if !self.guarded()
+        if !self.checked()
             && let Some(value) = self.bus.memory(address, size)
         {
             return Ok(value);
@@ -208,6 +210,18 @@ impl Core {
     fn store_slowly(&mut self, address: u32, size: u32, value: u32) -> Result<(), Trap> {
         if self.debug.looking {
             self.watch(address, size, true);
+        }
+        if self.polling.watching
+            && !self.checked()
+            && let Some(offset) = self.bus.map.ram_offset(address, size)
+        {
+            let bytes = value.to_le_bytes();
+            let bytes = bytes.get(..size as usize).unwrap_or_default();
+            if self.bus.ram.get(offset..offset + bytes.len()) != Some(bytes) {
+                self.polling.still = false;
+                self.bus.set_ram(offset, bytes);
+            }
+            return Ok(());
         }
         if address & (size - 1) != 0 {
             if self.scs.unaligned_traps() || is_device(address) {

@@ -21,6 +21,7 @@
 
 mod alu;
 mod branch;
+mod cpu;
 mod data;
 mod debug;
 mod debugger;
@@ -53,6 +54,7 @@ mod systick;
 mod tests;
 mod timebase;
 
+pub(crate) use cpu::CpuCore;
 pub(crate) use debugger::Debugger;
 pub use debugger::{Access, DebugStop};
 pub(crate) use op::{CodePages, Op, PAGE_BYTES, Page, RamCode, decode_page};

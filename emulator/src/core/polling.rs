@@ -9,12 +9,16 @@
 
 use std::sync::Arc;
 
-use super::{Core, Sleep, float};
+use super::{
+    Core, Sleep, float,
+    op::{PAGE_BYTES, PAGE_OPS},
+    run::NO_PAGE,
+};
 
 /// The longest round in instructions.
 const ROUND: u32 = 160;
 /// Cycles between two looks: at first, and at most.
-const SOONEST: u64 = 96;
+const SOONEST: u64 = 48;
 const LATEST: u64 = 1 << 14;
 /// `SYST_CSR`.
 const SYSTICK_CONTROL: u32 = 0xE000_E010;
@@ -65,8 +69,8 @@ impl Polling {
 /// All that instructions read besides memory. Time is not in it: who reads it does not wait still.
 #[derive(PartialEq)]
 struct State {
-    r: [u32; 15],
     next: u32,
+    r: [u32; 15],
     flags: (u32, u32, bool, bool, bool, u8, u8),
     masks: (bool, bool, u8, u8),
     mode: (u32, u32, bool, bool),
@@ -138,8 +142,19 @@ impl Core {
         self.refresh_protection();
         self.limit = limit;
         let mut back = false;
+        let plain = !self.mpu.enabled();
+        let (mut page, mut base) = (None, NO_PAGE);
         for _ in 0..ROUND {
-            self.fetch_slowly(&flash, self.next);
+            let pc = self.next;
+            if plain && pc & !(PAGE_BYTES - 1) != base {
+                let offset = self.bus.map.flash_offset(pc, 2);
+                page = offset.and_then(|offset| flash.code(offset));
+                base = pc & !(PAGE_BYTES - 1);
+            }
+            match page {
+                Some(ops) => self.execute(&ops[(pc >> 1) as usize & (PAGE_OPS - 1)], pc),
+                None => self.fetch_slowly(&flash, pc),
+            }
             if self.limit == 0 || self.cycles >= limit || !self.polling.still {
                 break;
             }

@@ -19,7 +19,7 @@ pub(crate) enum Halted {
 }
 
 /// No page has this base: page bases are even.
-const NO_PAGE: u32 = 1;
+pub(super) const NO_PAGE: u32 = 1;
 
 impl Core {
     /// Executes until `cycles` reaches `limit` or something needs attention. Loops that only wait

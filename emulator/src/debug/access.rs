@@ -1,6 +1,7 @@
 //! Registers, memory and single steps from outside.
 
 use crate::{
+    core::CpuCore,
     machine::{Chip, Registers, Stop},
     peripheral::Width,
 };
@@ -11,7 +12,7 @@ impl Chip {
     /// The stack pointers are taken from `msp` and `psp`, not from `r[13]`; the IT state and the
     /// exception number from `xpsr`.
     pub fn set_registers(&mut self, registers: &Registers) {
-        self.core_mut().set_registers(registers);
+        CpuCore::set_registers(self.core_mut(), registers);
     }
 
     /// Executes one instruction, or enters the exception that waits and executes its first one.
@@ -40,6 +41,6 @@ impl Chip {
 
     /// Reads, or writes `value`, as privileged code would.
     pub fn access(&mut self, address: u32, width: Width, value: Option<u32>) -> Option<u32> {
-        self.core_mut().access(address, width, value)
+        CpuCore::access(self.core_mut(), address, width, value)
     }
 }

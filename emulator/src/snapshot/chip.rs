@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Loader, PAGE, Saver, Snapshot, SnapshotError};
-use crate::machine::Chip;
+use crate::{core::CpuCore, machine::Chip};
 
 impl Chip {
     /// The whole state. Pages of RAM that are as in `before` are shared with it.
@@ -13,7 +13,7 @@ impl Chip {
     pub fn snapshot(&self, before: Option<&Snapshot>) -> Result<Snapshot, SnapshotError> {
         let core = self.core();
         let mut state = Saver::default();
-        core.save(&mut state);
+        CpuCore::save(core, &mut state);
         state.put(&self.reported().map(|stop| format!("{stop:?}")));
         let ram = core.bus.ram.chunks(PAGE).enumerate().map(|(index, page)| {
             let same = before
@@ -56,7 +56,7 @@ impl Chip {
         let pages = snapshot.flash.iter().map(|(page, bytes)| (*page, &**bytes));
         Arc::make_mut(&mut bus.flash).restore(pages);
         let mut state = Loader::new(&snapshot.state);
-        self.core_mut().restore(&mut state)?;
+        CpuCore::restore(self.core_mut(), &mut state)?;
         let reported: Option<String> = state.get()?;
         state.finish()?;
         let stopped = self.stopped();
