@@ -39,9 +39,10 @@ struct Connection {
 impl Connections {
     /// Those of a bench whose hub listens on these ports.
     pub(crate) fn new(file: &BenchFile, ports: &Ports) -> Self {
+        let near = file.hub.near();
         let with = |usual: u16, port: u16| match port {
-            port if port == usual || port == 0 => "localhost".to_owned(),
-            port => format!("localhost:{port}"),
+            port if port == usual || port == 0 => near.clone(),
+            port => format!("{near}:{port}"),
         };
         let https = if ports.https.contains(&443) {
             443
@@ -60,7 +61,7 @@ impl Connections {
         };
         let events = |host: &str, more: &str| {
             format!(
-                "Endpoint=sb://{host}/;SharedAccessKeyName=service;SharedAccessKey={};EntityPath={EVENT_HUB}{more}",
+                "Endpoint=sb://{host};SharedAccessKeyName=service;SharedAccessKey={};EntityPath={EVENT_HUB}{more}",
                 key("service")
             )
         };
@@ -69,7 +70,7 @@ impl Connections {
             let key = device_key(file.seed, &id, device).to_base64();
             Connection {
                 connection_string: format!(
-                    "HostName={host};DeviceId={id};SharedAccessKey={key};GatewayHostName=localhost"
+                    "HostName={host};DeviceId={id};SharedAccessKey={key};GatewayHostName={near}"
                 ),
                 name: id.to_string(),
             }
@@ -83,7 +84,7 @@ impl Connections {
                     connection_string: of_policy(&policy.name),
                 })
                 .collect(),
-            events: events(&with(5671, ports.amqps), ""),
+            events: events(&format!("{}/", with(5671, ports.amqps)), ""),
             events_emulator: events(&with(5672, ports.amqp), ";UseDevelopmentEmulator=true"),
             devices: file.devices().into_iter().map(device).collect(),
         }

@@ -1,6 +1,9 @@
 //! `[hub]`: names, ports, policies, routes, limits and who may register.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -27,7 +30,10 @@ pub struct HubSection {
     pub listen: bool,
     /// Open the port for plain MQTT too, which the cloud does not offer.
     pub plain: bool,
-    /// Where it listens, on loopback; 0 takes any free port.
+    /// The loopback address on which it listens. Benches with addresses of their own (127.0.0.2, …)
+    /// can have the same ports at the same time.
+    pub address: Spanned<Ipv4Addr>,
+    /// Its ports; 0 takes any free one.
     pub ports: Ports,
     /// Connections of MQTT and HTTPS at a time; more are closed at once.
     pub connections: Spanned<usize>,
@@ -64,6 +70,7 @@ impl Default for HubSection {
             partitions: None,
             listen: false,
             plain: false,
+            address: unplaced(Ipv4Addr::LOCALHOST),
             ports: Ports::default(),
             connections: unplaced(10_000),
             profile: Tier::Off,
@@ -264,6 +271,14 @@ fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 }
 
 impl HubSection {
+    /// The name by which programs on this machine reach it.
+    pub fn near(&self) -> String {
+        match *self.address.get_ref() {
+            Ipv4Addr::LOCALHOST => "localhost".to_owned(),
+            address => address.to_string(),
+        }
+    }
+
     /// The routes.
     ///
     /// # Errors
@@ -289,6 +304,11 @@ pub(super) fn check(path: &Path, text: &str, file: &BenchFile) -> Result<(), Err
         && !(2..=32).contains(partitions.get_ref())
     {
         return Err(at(partitions.span(), "a hub has 2 to 32 partitions".into()));
+    }
+    if !hub.address.get_ref().is_loopback() {
+        let message = format!("{} is not on loopback", hub.address.get_ref());
+        return Err(at(hub.address.span(), message)
+            .help("a bench is served to this machine only: use 127.0.0.1 to 127.255.255.254"));
     }
     if *hub.connections.get_ref() == 0 {
         let message = "`connections` must be 1 or more".into();

@@ -1,7 +1,7 @@
 //! The hub's own ports: MQTT, HTTPS, AMQP, and the bridges to other brokers.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -86,38 +86,64 @@ impl HubServer {
         // Listeners and bridges start tasks as they are made.
         let _entered = runtime.enter();
         let file = doors.session.file();
-        let names = [file.hub.host.clone()];
+        let names = [
+            file.hub.host.clone(),
+            file.hub.address.get_ref().to_string(),
+        ];
         let certificates = Certificates::open(doors.certificates, &names)?;
         let tls = Tls::new(&TlsOptions {
             chain_pem: certificates.chain_pem()?,
             key_pem: certificates.key_pem()?,
             authorities: authorities(file, doors.bench)?,
         })
-        .map_err(|cause| Error::Hub(cause.to_string()))?;
+        .map_err(|cause| Error::Hub(cause.to_string()))?
+        .with_rsa(&certificates);
         let (handle, jobs) = hub_handle();
-        let (addresses, net) =
-            runtime.block_on(listen(&doors, &certificates, &tls, &handle, data, to))?;
         let options = doors.session.hub_options().clone();
         let archive: Arc<dyn Archive> = match doors.session.archive() {
             Some(archive) => Arc::new(archive),
             None => Arc::new(MemoryOnly),
         };
         let amqp = AmqpServer::new(AmqpOptions::default(), options, handle.clone(), archive);
-        let plain = taken("AMQP", doors.ports.amqp, |at| {
-            runtime.block_on(amqp.listen(at, None))
-        })?;
-        let secured = taken("AMQP over TLS", doors.ports.amqps, |at| {
-            runtime.block_on(amqp.listen(at, Some(tls.config())))
-        })?;
+        let at = |port| SocketAddr::from((*file.hub.address.get_ref(), port));
+        let ports = doors.ports;
+        let (net, plain) = runtime.block_on(listen(&doors, to))?;
+        let mqtt = runtime.block_on(net.listen_tls(at(ports.mqtt), tls.clone()));
+        let mqtt = mqtt.map_err(|cause| refused("MQTT over TLS", ports.mqtt, &cause))?;
+        let (mut https, mut not_had, mut first) = (Vec::new(), Vec::new(), None);
+        for &port in &ports.https {
+            let router = service::router(handle.clone());
+            let router = uploads(handle.clone(), data.join("uploads"), router);
+            match runtime.block_on(net.listen_https(at(port), tls.clone(), router)) {
+                Ok(address) => https.push(address),
+                Err(cause) => {
+                    not_had.push(cause.to_string());
+                    first.get_or_insert(refused("HTTPS", port, &cause));
+                }
+            }
+        }
+        if let Some(error) = first.filter(|_| https.is_empty()) {
+            return Err(error);
+        }
+        let open = amqp.listen(at(ports.amqp), None);
+        let open = runtime.block_on(open);
+        let open = open.map_err(|cause| refused("AMQP", ports.amqp, &cause))?;
+        let secured = amqp.listen(at(ports.amqps), Some(tls.config()));
+        let secured = runtime.block_on(secured);
+        let secured = secured.map_err(|cause| refused("AMQP over TLS", ports.amqps, &cause))?;
         Ok(Self {
             addresses: HubAddresses {
-                amqp: plain.address(),
+                mqtt,
+                mqtt_plain: plain,
+                https,
+                amqp: open.address(),
                 amqps: secured.address(),
-                ..addresses
+                ca: certificates.ca_path(),
+                not_had,
             },
             jobs,
             net,
-            _amqp: [plain, secured],
+            _amqp: [open, secured],
             _bridges: bridges(file, doors.bench, &handle)?,
         })
     }
@@ -131,24 +157,19 @@ impl HubServer {
     }
 }
 
-/// MQTT and HTTPS; the addresses of AMQP are still to come.
+/// The way for connections into the loop, with the port for plain MQTT if it is wanted.
 async fn listen(
     doors: &HubDoors<'_>,
-    certificates: &Certificates,
-    tls: &Tls,
-    handle: &HubHandle,
-    data: &Path,
     to: mpsc::Sender<Command>,
-) -> Result<(HubAddresses, Net), Error> {
-    let file = doors.session.file();
-    let ports = doors.ports;
+) -> Result<(Net, Option<SocketAddr>), Error> {
+    let port = doors.ports.mqtt_plain;
     let options = NetOptions {
-        max_connections: *file.hub.connections.get_ref(),
-        ..NetOptions::new(ports.mqtt_plain)
+        max_connections: *doors.session.file().hub.connections.get_ref(),
+        ..NetOptions::new(port)
     };
     let (net, mut events) = if doors.plain {
         let listening = Net::listen(options).await;
-        listening.map_err(|cause| refused("plain MQTT", ports.mqtt_plain, &cause))?
+        listening.map_err(|cause| refused("plain MQTT", port, &cause))?
     } else {
         Net::closed(options)
     };
@@ -159,33 +180,8 @@ async fn listen(
             }
         }
     });
-    let mqtt = net.listen_tls(at(ports.mqtt), tls.clone()).await;
-    let mqtt = mqtt.map_err(|cause| refused("MQTT over TLS", ports.mqtt, &cause))?;
-    let (mut https, mut not_had, mut first) = (Vec::new(), Vec::new(), None);
-    for &port in &ports.https {
-        let router = service::router(handle.clone());
-        let router = uploads(handle.clone(), data.join("uploads"), router);
-        match net.listen_https(at(port), tls.clone(), router).await {
-            Ok(address) => https.push(address),
-            Err(cause) => {
-                not_had.push(cause.to_string());
-                first.get_or_insert(refused("HTTPS", port, &cause));
-            }
-        }
-    }
-    if let Some(error) = first.filter(|_| https.is_empty()) {
-        return Err(error);
-    }
-    let addresses = HubAddresses {
-        mqtt,
-        mqtt_plain: doors.plain.then(|| net.address()),
-        https,
-        amqp: at(0),
-        amqps: at(0),
-        ca: certificates.ca_path(),
-        not_had,
-    };
-    Ok((addresses, net))
+    let address = doors.plain.then(|| net.address());
+    Ok((net, address))
 }
 
 fn bridges(file: &BenchFile, bench: &Path, handle: &HubHandle) -> Result<Vec<Bridge>, Error> {
@@ -203,18 +199,6 @@ fn bridges(file: &BenchFile, bench: &Path, handle: &HubHandle) -> Result<Vec<Bri
             .map_err(|cause| Error::Hub(format!("bridge {name}: {cause}")))
     };
     file.bridge.iter().map(start).collect()
-}
-
-fn at(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
-}
-
-fn taken<T, E: std::fmt::Display>(
-    what: &'static str,
-    port: u16,
-    listen: impl FnOnce(SocketAddr) -> Result<T, E>,
-) -> Result<T, Error> {
-    listen(at(port)).map_err(|cause| refused(what, port, &cause))
 }
 
 fn refused(what: &'static str, port: u16, cause: &dyn std::fmt::Display) -> Error {

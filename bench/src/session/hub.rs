@@ -85,7 +85,11 @@ pub(crate) fn hub_options(file: &BenchFile) -> Options {
     let mut options = Options::new(file.epoch);
     let section = &file.hub;
     options.host_names.insert(0, section.host.clone());
-    options.assigned_hub.clone_from(&section.host);
+    options
+        .host_names
+        .push(section.address.get_ref().to_string());
+    // Devices that have registered are to reach it, whatever name it has in the cloud.
+    options.assigned_hub = section.near();
     options.partitions = section
         .partitions
         .as_ref()

@@ -6,6 +6,8 @@
 )]
 
 mod bad_input;
+mod clients;
+mod cloud;
 mod common;
 mod determinism;
 mod durable;
