@@ -96,7 +96,7 @@ impl Space {
                 fault.device = None;
             }
             FaultKind::Latency | FaultKind::Throttle | FaultKind::ConnectorSlow => {
-                fault.by = Some(by)
+                fault.by = Some(by);
             }
             FaultKind::Crash
             | FaultKind::Brownout

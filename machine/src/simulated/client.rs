@@ -259,10 +259,10 @@ impl Client {
         effects: &mut Vec<Effect>,
     ) {
         match event {
-            NetworkEvent::Opened { connection } if connection == self.connection => {
-                if self.state == State::Opening {
-                    self.sign_in(now, out);
-                }
+            NetworkEvent::Opened { connection }
+                if connection == self.connection && self.state == State::Opening =>
+            {
+                self.sign_in(now, out);
             }
             NetworkEvent::Received { connection, bytes } if connection == self.connection => {
                 if matches!(self.state, State::Off(_)) {
@@ -310,18 +310,14 @@ impl Client {
     /// The next whole packet. What is none ends the connection.
     fn packet(&mut self, now: VirtualTime, out: &mut Vec<Output>) -> Option<Packet> {
         let total = whole(&self.buffer)?;
-        match Packet::decode(&self.buffer[..total]) {
-            Ok(Some(packet)) => {
-                self.buffer.advance(total);
-                Some(packet)
-            }
-            Ok(None) | Err(_) => {
-                let connection = self.connection;
-                out.push(network(now, NetworkRequest::Close { connection }));
-                self.lost("the hub sent what is no MQTT packet", now, out);
-                None
-            }
+        if let Ok(Some(packet)) = Packet::decode(&self.buffer[..total]) {
+            self.buffer.advance(total);
+            return Some(packet);
         }
+        let connection = self.connection;
+        out.push(network(now, NetworkRequest::Close { connection }));
+        self.lost("the hub sent what is no MQTT packet", now, out);
+        None
     }
 
     fn take(
