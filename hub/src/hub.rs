@@ -23,7 +23,7 @@ use crate::{
     service::{CONFIGURATION_PREFIX, JOB_PREFIX, PART_PREFIX, ServiceState},
     session_store::{SESSION_PREFIX, SessionStore},
     twin::{TWIN_PREFIX, Twin},
-    uploads::Uploads,
+    uploads::{NOTICE_PREFIX, UPLOAD_PREFIX, Uploads},
 };
 
 /// The application property that marks a will (IoT Hub MQTT guide, "Using the will").
@@ -208,6 +208,7 @@ impl Hub {
             JOB_PREFIX | PART_PREFIX | CONFIGURATION_PREFIX => {
                 self.service.restore(prefix, key, value)
             }
+            UPLOAD_PREFIX | NOTICE_PREFIX => self.uploads.restore(prefix, key, value),
             _ => Err(DecodeError::Damaged("its key is of no kind".into())),
         }
     }
@@ -477,6 +478,7 @@ impl Hub {
             self.service.next_timer(),
             self.faults.next_timer(),
             self.late.next_timer(),
+            self.uploads.next_timer(),
         ];
         timers.into_iter().flatten().min()
     }
@@ -503,6 +505,7 @@ impl Hub {
         self.tick_c2d(now);
         self.tick_methods(now);
         self.tick_jobs(now);
+        self.uploads.tick(now, &mut self.records);
         self.log.tick(now, &mut self.records);
     }
 

@@ -295,3 +295,55 @@ fn upload_addresses_are_bounded_and_end() {
     assert_eq!(ended, Err(UploadError::NotFound));
     assert!(rig.hub.begin_upload(&device, "x", b"secret", now).is_ok());
 }
+
+#[test]
+fn uploads_and_their_news_survive_a_restart() {
+    let mut rig = Rig::new();
+    rig.add("dev1");
+    let device = id("dev1");
+    let begun = rig
+        .hub
+        .begin_upload(&device, "a.txt", b"secret", rig.now)
+        .unwrap();
+    rig.commit();
+    let mut rig = rig.restart(options());
+    let query = begun.token.trim_start_matches('?');
+    let place = (begun.container.as_str(), begun.blob.as_str());
+    assert_eq!(rig.hub.check_upload(place, query, rig.now), Ok(()));
+    rig.hub.uploaded(place.1, 9, rig.now);
+    rig.commit();
+    let mut rig = rig.restart(options());
+    let good = UploadResult {
+        success: true,
+        status: 201,
+    };
+    rig.hub
+        .finish_upload(&device, &begun.correlation_id, good, rig.now)
+        .unwrap();
+    rig.commit();
+    let mut rig = rig.restart(options());
+    // Locked while somebody has it, given again when its lock has ended or it is given back.
+    let (number, notice) = rig.hub.receive_file_notification(rig.now).unwrap();
+    assert_eq!((notice.size, &*notice.blob_name), (9, "dev1/a.txt"));
+    assert_eq!(rig.hub.receive_file_notification(rig.now), None);
+    rig.tick(60);
+    assert!(rig.hub.complete_file_notification(number).is_err());
+    let (number, _) = rig.hub.receive_file_notification(rig.now).unwrap();
+    assert_eq!(rig.hub.abandon_file_notification(number), Ok(()));
+    let (number, _) = rig.hub.receive_file_notification(rig.now).unwrap();
+    assert_eq!(rig.hub.complete_file_notification(number), Ok(()));
+    rig.commit();
+    let mut rig = rig.restart(options());
+    assert_eq!(rig.hub.take_file_notification(), None);
+    // What nobody takes ends after an hour.
+    let begun = rig
+        .hub
+        .begin_upload(&device, "b", b"secret", rig.now)
+        .unwrap();
+    rig.hub.uploaded(&begun.blob, 1, rig.now);
+    rig.hub
+        .finish_upload(&device, &begun.correlation_id, good, rig.now)
+        .unwrap();
+    rig.tick(60 + 3_600);
+    assert_eq!(rig.hub.take_file_notification(), None);
+}

@@ -13,12 +13,16 @@ use super::{link::error, request::Request};
 use crate::{
     c2d::{Ack, C2dError, FeedbackBatch, SendC2d},
     registry::IdentityId,
+    uploads::FileNotification,
 };
 
 /// The application property by which the sender asks for feedback; no property of the device's.
 const ACK: &str = "iothub-ack";
 /// The content type of a batch of feedback.
 const FEEDBACK: &str = "application/vnd.microsoft.iothub.feedback.json";
+
+/// The content type of the news of an uploaded file.
+const FILE_NOTIFICATION: &str = "application/vnd.microsoft.iothub.filenotification.json";
 
 /// A message from the service cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -193,9 +197,22 @@ pub(super) fn refusal(cause: &C2dError) -> Error {
 /// A batch of feedback as the service gets it.
 pub(super) fn feedback(batch: &FeedbackBatch, epoch: Epoch) -> Message<Data> {
     let records: serde_json::Value = batch.records.iter().map(|one| one.to_json(epoch)).collect();
+    news(batch.lock_token, FEEDBACK, &records)
+}
+
+/// The news of an uploaded file as the service gets it.
+pub(super) fn file_notification(
+    number: u64,
+    notice: &FileNotification,
+    epoch: Epoch,
+) -> Message<Data> {
+    news(number, FILE_NOTIFICATION, &notice.to_json(epoch))
+}
+
+fn news(number: u64, content_type: &str, body: &serde_json::Value) -> Message<Data> {
     let mut properties = Properties::new();
-    properties.message_id = Some(MessageId::String(format!("{:032x}", batch.lock_token)));
-    properties.content_type = Some(Symbol::from(FEEDBACK));
+    properties.message_id = Some(MessageId::String(format!("{number:032x}")));
+    properties.content_type = Some(Symbol::from(content_type));
     properties.content_encoding = Some(Symbol::from("utf-8"));
     Message {
         header: None,
@@ -203,7 +220,7 @@ pub(super) fn feedback(batch: &FeedbackBatch, epoch: Epoch) -> Message<Data> {
         message_annotations: None,
         properties: Some(properties),
         application_properties: None,
-        body: Data(Binary::from(records.to_string().into_bytes())),
+        body: Data(Binary::from(body.to_string().into_bytes())),
         footer: None,
     }
 }

@@ -42,8 +42,8 @@ enum Purpose {
     Commands(String),
     /// The service takes feedback, by this address.
     Feedback(String),
-    /// The service waits for uploaded files.
-    Files,
+    /// The service takes news of uploaded files, by this address.
+    Files(String),
 }
 
 /// Answers an attach and starts the link's task, or detaches it at once with the reason.
@@ -94,10 +94,12 @@ pub(super) async fn attach(
             links.spawn(service_link::take_commands(connection, address, receiver));
         }
         (Ok(Purpose::Feedback(address)), LinkEndpoint::Sender(sender)) => {
-            links.spawn(service_link::give_feedback(connection, address, sender));
+            let kind = service_link::News::Feedback;
+            links.spawn(service_link::give(connection, kind, address, sender));
         }
-        (Ok(Purpose::Files), LinkEndpoint::Sender(sender)) => {
-            links.spawn(service_link::hold(sender));
+        (Ok(Purpose::Files(address)), LinkEndpoint::Sender(sender)) => {
+            let kind = service_link::News::Files;
+            links.spawn(service_link::give(connection, kind, address, sender));
         }
         (Err(error), endpoint) => {
             tracing::info!(peer = connection.peer, link = name, %error, "an AMQP link was refused");
@@ -163,7 +165,7 @@ async fn purpose(connection: &Arc<Connection>, attach: &Attach) -> Result<Purpos
         }
         (Node::FileNotifications, Role::Receiver) => {
             service(connection, &address).await?;
-            Ok(Purpose::Files)
+            Ok(Purpose::Files(address))
         }
         (node, _) => Err(not_allowed(format!(
             "{node:?} cannot be used in this direction"

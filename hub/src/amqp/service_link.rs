@@ -1,4 +1,4 @@
-//! Links of the service: messages to devices, and what became of them.
+//! Links of the service: messages to devices, what became of them, and uploaded files.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,19 +6,20 @@ use fe2o3_amqp::{
     Receiver, Sender,
     types::{
         definitions::{AmqpError, Error},
-        messaging::{Body, Outcome},
+        messaging::{Body, Data, Message, Outcome},
         primitives::Value,
     },
 };
+use twinbench_model::VirtualTime;
 
 use super::{
-    command::{command, feedback, refusal},
+    command::{command, feedback, file_notification, refusal},
     connection::Connection,
     link::{error, internal, unauthorized},
 };
-use crate::Hub;
+use crate::{Hub, c2d::LockLost};
 
-/// How often a link looks for feedback.
+/// How often a link looks for news.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Takes messages to devices until the link ends.
@@ -64,63 +65,87 @@ pub(super) async fn take_commands(
     }
 }
 
-/// Gives feedback until the link ends. A batch is done with when the service accepts it.
-pub(super) async fn give_feedback(
+/// What a link of news gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum News {
+    /// What became of messages to devices.
+    Feedback,
+    /// Files that devices have uploaded.
+    Files,
+}
+
+impl News {
+    /// The next piece of news and its lock; `None` when none waits.
+    fn receive(self, hub: &mut Hub, now: VirtualTime) -> Option<(u64, Message<Data>)> {
+        let epoch = hub.options().epoch;
+        match self {
+            Self::Feedback => {
+                let batch = hub.receive_feedback(now)?;
+                Some((batch.lock_token, feedback(&batch, epoch)))
+            }
+            Self::Files => {
+                let (number, notice) = hub.receive_file_notification(now)?;
+                Some((number, file_notification(number, &notice, epoch)))
+            }
+        }
+    }
+
+    fn settle(self, hub: &mut Hub, lock: u64, done: bool) -> Result<(), LockLost> {
+        match (self, done) {
+            (Self::Feedback, true) => hub.complete_feedback(lock),
+            (Self::Feedback, false) => hub.abandon_feedback(lock),
+            (Self::Files, true) => hub.complete_file_notification(lock),
+            (Self::Files, false) => hub.abandon_file_notification(lock),
+        }
+    }
+}
+
+/// Gives news until the link ends. A piece is done with when the service accepts or rejects it.
+pub(super) async fn give(
     connection: Arc<Connection>,
+    news: News,
     address: String,
     mut sender: Sender,
 ) {
-    if let Err(reason) = feed(&connection, &address, &mut sender).await
+    if let Err(reason) = feed(&connection, news, &address, &mut sender).await
         && let Err(error) = sender.close_with_error(reason).await
     {
-        tracing::debug!(peer = connection.peer, %error, "a feedback link did not close cleanly");
+        tracing::debug!(peer = connection.peer, %error, "a link of news did not close cleanly");
     }
 }
 
 async fn feed(
     connection: &Arc<Connection>,
+    news: News,
     address: &str,
     sender: &mut Sender,
 ) -> Result<(), Error> {
-    let (hub, epoch) = (&connection.shared.hub, connection.shared.options.epoch);
+    let hub = &connection.shared.hub;
     loop {
         let (ours, at) = (Arc::clone(connection), address.to_owned());
         let look = hub.run(move |hub: &mut Hub, now| {
             let open = ours.opens(&at, now);
-            open.then(|| hub.receive_feedback(now))
+            open.then(|| news.receive(hub, now))
                 .ok_or_else(|| unauthorized(&at))
         });
-        let Some(batch) = look.await.map_err(internal)?? else {
+        let Some((lock, message)) = look.await.map_err(internal)?? else {
             tokio::select! {
                 _ = sender.on_detach() => return Ok(()),
                 () = tokio::time::sleep(LOOK) => continue,
             }
         };
-        let outcome = sender.send(feedback(&batch, epoch)).await;
-        let (token, done) = (
-            batch.lock_token,
-            matches!(outcome, Ok(Outcome::Accepted(_) | Outcome::Rejected(_))),
-        );
-        let settle = hub.run(move |hub: &mut Hub, _| {
-            if done {
-                hub.complete_feedback(token)
-            } else {
-                hub.abandon_feedback(token)
-            }
-        });
+        let outcome = sender.send(message).await;
+        let done = matches!(outcome, Ok(Outcome::Accepted(_) | Outcome::Rejected(_)));
+        let settle = hub.run(move |hub: &mut Hub, _| news.settle(hub, lock, done));
         if settle.await.map_err(internal)?.is_err() {
             tracing::info!(
                 peer = connection.peer,
-                "feedback was settled after its lock had ended"
+                ?news,
+                "news were settled after their lock had ended"
             );
         }
         if outcome.is_err() {
             return Ok(());
         }
     }
-}
-
-/// Holds a link on which nothing comes yet, until the client ends it.
-pub(super) async fn hold(mut sender: Sender) {
-    sender.on_detach().await;
 }

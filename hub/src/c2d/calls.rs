@@ -94,10 +94,8 @@ impl Hub {
         if self.c2d_count(id) >= MAX_PENDING {
             return Err(C2dError::QueueFull(id.clone()));
         }
-        let delay = self.admit_operation(Operation::CloudToDevice, size, Some(id), now)?;
-        if delay > VirtualDuration::ZERO {
-            return Err(Refusal::Throttled.into());
-        }
+        self.admit_at_once(Operation::CloudToDevice, size, Some(id), now)
+            .map_err(|(refusal, _)| refusal)?;
         let message = QueuedMessage {
             message: send.message,
             enqueued: now,

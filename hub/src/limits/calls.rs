@@ -16,8 +16,8 @@ pub struct LimitsUsed {
 }
 
 impl Hub {
-    /// Asks whether an operation on so many bytes may be done now; counts it when it may. The
-    /// delay is for who can wait; over REST, everything that would be delayed is refused.
+    /// Asks whether an operation on so many bytes may be done; counts it when it may, after the
+    /// delay that is given.
     ///
     /// # Errors
     /// When its rate or the daily quota is exceeded.
@@ -31,14 +31,45 @@ impl Hub {
         let clock = (now, self.options.epoch);
         let profile = self.options.profile;
         let asked = self.meter.admit(profile, operation, bytes, clock);
-        if let Err(refusal) = &asked {
-            self.stats.throttled += 1;
-            let source = id.map_or_else(|| "hub".into(), IdentityId::shared);
-            let facts = json!({"operation": operation.name(), "refused": refusal.to_string()});
-            let event = Event::json(now, Room::Hub, "throttle", source, &facts);
-            self.events.push(event);
+        if let Err(refusal) = asked {
+            self.refused_operation(operation, refusal, id, now);
         }
         asked
+    }
+
+    /// Asks whether an operation whose answer does not wait, such as a request over REST, may be
+    /// done now; counts it when it may.
+    ///
+    /// # Errors
+    /// When its rate or the daily quota is exceeded; and after which time to ask again.
+    pub fn admit_at_once(
+        &mut self,
+        operation: Operation,
+        bytes: usize,
+        id: Option<&IdentityId>,
+        now: VirtualTime,
+    ) -> Result<(), (Refusal, VirtualDuration)> {
+        let clock = (now, self.options.epoch);
+        let profile = self.options.profile;
+        let asked = self.meter.admit_at_once(profile, operation, bytes, clock);
+        if let Err((refusal, _)) = asked {
+            self.refused_operation(operation, refusal, id, now);
+        }
+        asked
+    }
+
+    fn refused_operation(
+        &mut self,
+        operation: Operation,
+        refusal: Refusal,
+        id: Option<&IdentityId>,
+        now: VirtualTime,
+    ) {
+        self.stats.throttled += 1;
+        let source = id.map_or_else(|| "hub".into(), IdentityId::shared);
+        let facts = json!({"operation": operation.name(), "refused": refusal.to_string()});
+        let event = Event::json(now, Room::Hub, "throttle", source, &facts);
+        self.events.push(event);
     }
 
     /// How much of the limits is used.

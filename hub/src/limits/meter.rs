@@ -43,8 +43,32 @@ impl Meter {
         profile: Profile,
         operation: Operation,
         bytes: usize,
-        (now, epoch): (VirtualTime, Epoch),
+        clock: (VirtualTime, Epoch),
     ) -> Result<VirtualDuration, Refusal> {
+        let asked = self.ask(profile, operation, bytes, clock);
+        asked.map_err(|(refusal, _)| refusal)
+    }
+
+    /// Asks for an operation whose answer does not wait: what the cloud would keep for a while
+    /// before it does it, is done now, and counts as if it had been kept. A refusal says after
+    /// which time to ask again.
+    pub(crate) fn admit_at_once(
+        &mut self,
+        profile: Profile,
+        operation: Operation,
+        bytes: usize,
+        clock: (VirtualTime, Epoch),
+    ) -> Result<(), (Refusal, VirtualDuration)> {
+        self.ask(profile, operation, bytes, clock).map(drop)
+    }
+
+    fn ask(
+        &mut self,
+        profile: Profile,
+        operation: Operation,
+        bytes: usize,
+        (now, epoch): (VirtualTime, Epoch),
+    ) -> Result<VirtualDuration, (Refusal, VirtualDuration)> {
         let none = VirtualDuration::ZERO;
         let Some(rate) = profile.per_minute(operation) else {
             return Ok(none);
@@ -52,7 +76,10 @@ impl Meter {
         let pieces = bytes.div_ceil(profile.piece()).max(1) as u64;
         let quota = profile.daily().filter(|_| operation.is_metered());
         if let Some(quota) = quota.filter(|quota| self.today(now, epoch) + pieces > *quota) {
-            return Err(Refusal::QuotaExceeded(quota));
+            let seconds = epoch.unix_seconds(now).rem_euclid(DAY);
+            let midnight = u64::try_from(DAY - seconds).unwrap_or(0);
+            let midnight = VirtualDuration::from_secs(midnight);
+            return Err((Refusal::QuotaExceeded(quota), midnight));
         }
         // Of methods the rate itself is in pieces; everything else counts by the operation.
         let count = if operation == Operation::Method {
@@ -68,7 +95,9 @@ impl Meter {
         let after = spaced.max(now).saturating_add(step);
         let delay = after.since(now.saturating_add(VirtualDuration::from_nanos(credit)));
         if delay > LONGEST_DELAY {
-            return Err(Refusal::Throttled);
+            let after = delay.as_nanos() - LONGEST_DELAY.as_nanos();
+            let after = VirtualDuration::from_nanos(after);
+            return Err((Refusal::Throttled, after));
         }
         self.spaced.insert(operation, after);
         if operation.is_metered() {
@@ -121,6 +150,23 @@ mod tests {
         assert_eq!(ask(&mut meter, Tier::S1, 10, 5_010), Ok(10_000));
         assert_eq!(ask(&mut meter, Tier::S1, 10, 60_000), Ok(0));
         assert_eq!(ask(&mut meter, Tier::Off, 10, 0), Ok(0));
+    }
+
+    #[test]
+    fn who_is_refused_is_told_when_to_ask_again() {
+        let mut meter = Meter::default();
+        let profile = Profile::of(Tier::S1);
+        let mut ask = |seconds| {
+            let clock = (VirtualTime::from_secs(seconds), epoch());
+            let asked = meter.admit_at_once(profile, Operation::Query, 0, clock);
+            asked.map_err(|(refusal, after)| (refusal, after.as_nanos() / 1_000_000_000))
+        };
+        // 20 queries a minute are one every three seconds: one at once, and as many as have their
+        // turn within ten seconds.
+        assert_eq!([ask(0), ask(0), ask(0), ask(0)], [Ok(()); 4]);
+        assert_eq!(ask(0), Err((Refusal::Throttled, 2)));
+        assert_eq!(ask(1), Err((Refusal::Throttled, 1)));
+        assert_eq!(ask(2), Ok(()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
-use twinbench_model::{VirtualDuration, VirtualTime};
+use twinbench_model::VirtualTime;
 
 use super::{
     InvocationId, MAX_METHOD, MethodAnswer, MethodCall, MethodError, MethodResult,
@@ -43,8 +43,8 @@ impl Hub {
             return Err(MethodError::Argument("the payload has more than 128 KB"));
         }
         let size = call.payload.to_string().len();
-        let admitted = self.admit_operation(Operation::Method, size, Some(id), now);
-        if admitted != Ok(VirtualDuration::ZERO) || self.methods.len() >= MAX_WAITING {
+        let admitted = self.admit_at_once(Operation::Method, size, Some(id), now);
+        if admitted.is_err() || self.methods.len() >= MAX_WAITING {
             return Err(MethodError::Throttled);
         }
         self.stats.methods += 1;

@@ -1,9 +1,10 @@
 //! Why the service refuses, as its clients read it.
 
 use serde_json::json;
-use twinbench_model::{Epoch, VirtualTime};
+use twinbench_model::{Epoch, VirtualDuration, VirtualTime};
 
 use super::Response;
+use crate::limits::Refusal;
 
 /// An error of the service: a code, which fixes the status, and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +16,8 @@ pub struct Error {
     pub message: String,
     /// How long a method call waited, in seconds: its errors have a form of their own.
     pub(super) waited: Option<u64>,
+    /// After how many seconds to ask again.
+    pub(super) retry: Option<u64>,
 }
 
 macro_rules! codes {
@@ -104,6 +107,20 @@ impl Error {
             code,
             message: message.into(),
             waited: None,
+            retry: None,
+        }
+    }
+
+    /// The hub's limits do not allow it; they may after this time.
+    pub(super) fn limited(refusal: Refusal, after: VirtualDuration) -> Self {
+        let code = match refusal {
+            Refusal::Throttled => ErrorCode::ThrottlingException,
+            Refusal::QuotaExceeded(_) => ErrorCode::IotHubQuotaExceeded,
+        };
+        let retry = after.as_nanos().div_ceil(1_000_000_000).max(1);
+        Self {
+            retry: Some(retry),
+            ..Self::new(code, refusal.to_string())
         }
     }
 
@@ -161,8 +178,9 @@ impl Error {
         };
         let response = Response::json(self.code.status(), &body);
         let response = response.with("iothub-errorcode", self.code.name());
-        match self.code {
-            ErrorCode::ThrottlingException => response.with("retry-after", "1"),
+        match (self.retry, self.code) {
+            (Some(seconds), _) => response.with("retry-after", seconds.to_string()),
+            (None, ErrorCode::ThrottlingException) => response.with("retry-after", "1"),
             _ => response,
         }
     }

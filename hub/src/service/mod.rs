@@ -52,7 +52,7 @@ pub use request::{Method, Request};
 pub use response::Response;
 pub(crate) use state::{CONFIGURATION_PREFIX, JOB_PREFIX, PART_PREFIX, ServiceState};
 
-use crate::{Hub, Permission};
+use crate::{Hub, Permission, limits::Operation};
 use request::Call;
 
 /// A request that waits for its answer.
@@ -97,6 +97,10 @@ fn answered(
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     let wanted = permissions(request.method, &path);
     access::check(&hub.options, &call, wanted, now)?;
+    if let Some(operation) = operation(request.method, &path) {
+        hub.admit_at_once(operation, request.body.len(), None, now)
+            .map_err(|(refusal, after)| Error::limited(refusal, after))?;
+    }
     let stamp = time::iso(hub, now);
     let call = &call;
     match (request.method, path.as_slice()) {
@@ -209,6 +213,18 @@ fn permissions(method: Method, path: &[&str]) -> &'static [Permission] {
         (_, ["devices" | "configurations" | "jobs", ..]) => &[RegistryWrite],
         (_, ["statistics", ..]) => &[RegistryRead, ServiceConnect],
         _ => &[ServiceConnect],
+    }
+}
+
+/// What a request counts as ("IoT Hub quotas and throttling"). Methods count where they are called.
+fn operation(method: Method, path: &[&str]) -> Option<Operation> {
+    match (method, path) {
+        (Method::Post, ["devices", "query"]) => Some(Operation::Query),
+        (_, ["devices" | "statistics" | "configurations", ..]) => Some(Operation::Registry),
+        (Method::Get, ["twins" | "digitaltwins", ..]) => Some(Operation::TwinRead),
+        (Method::Put | Method::Patch, ["twins" | "digitaltwins", ..]) => Some(Operation::TwinWrite),
+        (_, ["jobs", ..]) => Some(Operation::Job),
+        _ => None,
     }
 }
 

@@ -1,21 +1,19 @@
 //! From the question for an address to the news that the file is there.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac;
 use serde_json::json;
 use twinbench_model::{DeviceId, Event, Room, VirtualDuration, VirtualTime};
 
-use super::FileNotification;
-use crate::{AuthError, ClientCertificate, Hub, SymmetricKey, auth, registry::IdentityId};
+use super::{FileNotification, state::Upload};
+use crate::{
+    AuthError, ClientCertificate, Hub, SymmetricKey, auth, c2d::LockLost, registry::IdentityId,
+};
 
 /// How long an address can be used ("Configure IoT Hub file uploads": SAS TTL, 1 hour).
 const TTL: VirtualDuration = VirtualDuration::from_secs(3_600);
 /// Uploads of a device that may be under way (IoT Hub quotas: 10).
 const MAX_OPEN: usize = 10;
-/// Notifications that wait for the service, at most.
-const MAX_NOTICES: usize = 1_000;
 /// The container that files go to.
 const CONTAINER: &str = "uploads";
 
@@ -58,23 +56,6 @@ pub enum UploadError {
     /// There is no such upload, or its time has ended (404).
     #[error("there is no such upload, or its time has ended")]
     NotFound,
-}
-
-#[derive(Debug)]
-struct Upload {
-    device: DeviceId,
-    blob: String,
-    token: String,
-    until: VirtualTime,
-    size: Option<u64>,
-}
-
-/// Uploads under way. Not stored: an address does not outlive the hub.
-#[derive(Debug, Default)]
-pub(crate) struct Uploads {
-    open: BTreeMap<String, Upload>,
-    notices: VecDeque<FileNotification>,
-    count: u64,
 }
 
 impl Hub {
@@ -122,7 +103,7 @@ impl Hub {
         if !fits {
             return Err(UploadError::Name);
         }
-        self.uploads.open.retain(|_, upload| upload.until > now);
+        self.uploads.expire(now, &mut self.records);
         let own = self
             .uploads
             .open
@@ -148,7 +129,7 @@ impl Hub {
             until,
             size: None,
         };
-        self.uploads.open.insert(correlation_id.clone(), upload);
+        self.uploads.put(&correlation_id, upload, &mut self.records);
         self.upload_event(device, &json!({"event": "begun", "blob": blob}), now);
         Ok(UploadAddress {
             correlation_id,
@@ -178,12 +159,14 @@ impl Hub {
 
     /// A blob was put.
     pub fn uploaded(&mut self, blob: &str, size: u64, now: VirtualTime) {
-        let mut open = self.uploads.open.values_mut();
-        let Some(upload) = open.find(|upload| upload.blob == blob) else {
+        let mut open = self.uploads.open.iter();
+        let Some((id, upload)) = open.find(|(_, upload)| upload.blob == blob) else {
             return;
         };
+        let (id, mut upload) = (id.clone(), upload.clone());
         upload.size = Some(size);
         let device = upload.device.clone();
+        self.uploads.put(&id, upload, &mut self.records);
         let facts = json!({"event": "stored", "blob": blob, "bytes": size});
         self.upload_event(&device, &facts, now);
     }
@@ -203,33 +186,59 @@ impl Hub {
         if upload.is_none_or(|upload| upload.device != *device) {
             return Err(UploadError::NotFound);
         }
-        let Some(upload) = self.uploads.open.remove(correlation_id) else {
-            return Err(UploadError::NotFound);
-        };
+        let removed = self.uploads.remove(correlation_id, &mut self.records);
+        let upload = removed.ok_or(UploadError::NotFound)?;
         let facts = json!({
             "event": "finished", "blob": upload.blob, "success": result.success,
             "status": result.status,
         });
         self.upload_event(device, &facts, now);
         if let (true, Some(size)) = (result.success, upload.size) {
-            if self.uploads.notices.len() >= MAX_NOTICES {
-                self.uploads.notices.pop_front();
-            }
             let host = &self.options.assigned_hub;
-            self.uploads.notices.push_back(FileNotification {
+            let notice = FileNotification {
                 device_id: device.to_string(),
                 blob_uri: format!("https://{host}/{CONTAINER}/{}", upload.blob),
                 blob_name: upload.blob,
                 size,
                 at: now,
-            });
+            };
+            self.uploads.tell(notice, &mut self.records);
         }
         Ok(())
     }
 
     /// The oldest notification of an uploaded file, once.
     pub fn take_file_notification(&mut self) -> Option<FileNotification> {
-        self.uploads.notices.pop_front()
+        let (number, notice) = self.uploads.receive(VirtualTime::ZERO)?;
+        self.uploads.complete(number, &mut self.records);
+        Some(notice)
+    }
+
+    /// The oldest notification of an uploaded file that nobody has, and its number; locked for
+    /// 60 s. It waits for an hour, and is given ten times at most.
+    pub fn receive_file_notification(
+        &mut self,
+        now: VirtualTime,
+    ) -> Option<(u64, FileNotification)> {
+        self.uploads.receive(now)
+    }
+
+    /// A notification that was received is done with.
+    ///
+    /// # Errors
+    /// When its lock has ended.
+    pub fn complete_file_notification(&mut self, number: u64) -> Result<(), LockLost> {
+        let known = self.uploads.complete(number, &mut self.records);
+        known.then_some(()).ok_or(LockLost)
+    }
+
+    /// A notification that was received is to be given again.
+    ///
+    /// # Errors
+    /// When its lock has ended.
+    pub fn abandon_file_notification(&mut self, number: u64) -> Result<(), LockLost> {
+        let known = self.uploads.unlock(number, &mut self.records);
+        known.then_some(()).ok_or(LockLost)
     }
 
     fn upload_event(&mut self, device: &DeviceId, facts: &serde_json::Value, now: VirtualTime) {

@@ -6,7 +6,8 @@
 
 mod calls;
 mod notice;
+mod state;
 
-pub(crate) use calls::Uploads;
 pub use calls::{UploadAddress, UploadError, UploadResult};
 pub use notice::FileNotification;
+pub(crate) use state::{NOTICE_PREFIX, UPLOAD_PREFIX, Uploads};

@@ -1,10 +1,11 @@
 //! What the service is told of an uploaded file.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use twinbench_model::{Epoch, VirtualTime};
 
 /// A file was uploaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileNotification {
     /// Which device did it.
     pub device_id: String,

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use twinbench_hub::{
-    Hub, sas,
+    Hub,
+    limits::Profile,
+    sas,
     service::{Method, Reply, Request, Response, Ticket, handle},
 };
 use twinbench_model::{Epoch, Record, VirtualTime};
@@ -33,6 +35,16 @@ impl Rig {
             hub: Hub::new(options(epoch())).unwrap(),
             store: std::collections::BTreeMap::new(),
             now: at(10),
+        }
+    }
+
+    /// With quotas and throttles.
+    pub(crate) fn limited(profile: Profile) -> Self {
+        let mut options = options(epoch());
+        options.profile = profile;
+        Self {
+            hub: Hub::new(options).unwrap(),
+            ..Self::new()
         }
     }
 

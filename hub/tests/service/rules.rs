@@ -570,3 +570,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn above_its_rate_a_request_is_refused_and_told_when_to_come_again() {
+    use twinbench_hub::limits::{Profile, Tier};
+    let mut rig = Rig::limited(Profile::of(Tier::S1));
+    rig.device("d");
+    let query = json!({"query": "SELECT * FROM devices"});
+    let mut refused = None;
+    for _ in 0..20 {
+        let Reply::Now(response) = rig.with(Method::Post, "/devices/query", &query, &[]) else {
+            panic!("a query does not wait");
+        };
+        if response.status != 200 {
+            refused = Some(response);
+            break;
+        }
+    }
+    let refused = refused.unwrap();
+    assert_eq!(code(&read(&refused)), (429, "ThrottlingException".into()));
+    assert_eq!(refused.header("retry-after"), Some("2"));
+    // Other operations have rates of their own; and it was told rightly.
+    rig.ok(Method::Get, "/twins/d", &Value::Null);
+    rig.ok(Method::Get, "/devices/d", &Value::Null);
+    rig.to(12);
+    rig.ok(Method::Post, "/devices/query", &query);
+}

@@ -5,10 +5,23 @@ const { AmqpWs } = require("azure-iothub/dist/amqp_ws.js");
 const { Message } = require("azure-iot-common");
 const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
 
+// Waits for the news of an uploaded file.
+async function files(client) {
+  const receiver = await new Promise((resolve, reject) =>
+    client.getFileNotificationReceiver((error, found) => (error ? reject(error) : resolve(found))));
+  const notice = await new Promise((resolve) => receiver.on("message", (message) => {
+    receiver.complete(message, () => resolve(JSON.parse(message.data.toString())));
+  }));
+  console.log(JSON.stringify(notice));
+  await client.close();
+  process.exit(0);
+}
+
 async function main() {
   const transport = asked.websocket ? AmqpWs : Amqp;
   const client = Client.fromConnectionString(asked.connectionString, transport);
   await client.open();
+  if (asked.files) return files(client);
   const receiver = await new Promise((resolve, reject) =>
     client.getFeedbackReceiver((error, found) => (error ? reject(error) : resolve(found))));
   const feedback = new Promise((resolve) => receiver.on("message", (message) => {
