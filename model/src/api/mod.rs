@@ -1,5 +1,7 @@
 //! Shapes of the HTTP API that the page, the command line and curl share.
 
+pub mod page;
+
 use serde::{Deserialize, Serialize};
 
 /// One reading as the front-end layer shows it.
