@@ -22,7 +22,6 @@
 
 mod access;
 mod address;
-mod archive;
 mod command;
 mod connection;
 mod event;
@@ -37,9 +36,9 @@ mod start;
 #[cfg(feature = "https")]
 pub(crate) mod websocket;
 
+pub use crate::log::{Archive, ArchiveError, MemoryOnly};
 pub use access::{AccessError, Grant, check_plain, check_token};
 pub use address::Node;
-pub use archive::{Archive, ArchiveError, MemoryOnly};
 pub use command::{CommandError, command};
 pub use event::{message_of, unix_milliseconds};
 pub use readers::{JoinError, Joined, ReaderId, Readers};

@@ -29,10 +29,18 @@ pub enum TlsError {
     Certificate(#[from] rustls::Error),
 }
 
-/// Makes the configuration; reads the files that the section names.
-pub(super) fn client_config(config: &BridgeConfig) -> Result<Arc<ClientConfig>, TlsError> {
+/// The configuration of a client without a certificate that trusts those of a file, or of the
+/// system.
+pub(super) fn trusting(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots(ca)?);
+    Ok(Arc::new(builder.with_no_client_auth()))
+}
+
+fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    match &config.ca {
+    match ca {
         Some(path) => {
             for certificate in certificates(path)? {
                 roots.add(certificate)?;
@@ -45,9 +53,14 @@ pub(super) fn client_config(config: &BridgeConfig) -> Result<Arc<ClientConfig>, 
     if roots.is_empty() {
         return Err(TlsError::NoRoots);
     }
+    Ok(roots)
+}
+
+/// Makes the configuration; reads the files that the section names.
+pub(super) fn client_config(config: &BridgeConfig) -> Result<Arc<ClientConfig>, TlsError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots);
+        .with_root_certificates(roots(config.ca.as_deref())?);
     let client = match (&config.certificate, &config.key) {
         (Some(certificate), Some(key)) => {
             let chain = certificates(certificate)?;

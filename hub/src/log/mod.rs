@@ -10,11 +10,13 @@
 //! | `HubEvents` | partition (be16) ‖ position (be64) | event, see [`encode_event`] |
 //! | `HubCheckpoints` | consumer group ‖ 0 ‖ partition (be16) | version, next position to read |
 
+mod archive;
 mod consumer;
 mod encoding;
 mod event_log;
 mod partition;
 
+pub use archive::{Archive, ArchiveError, MemoryOnly};
 pub use consumer::{CheckpointError, ConsumerError, DEFAULT_GROUP};
 pub(crate) use encoding::Parts;
 pub(crate) use encoding::TELEMETRY;

@@ -41,6 +41,13 @@ pub(super) const SYSTEM_NAMES: [(&str, &str); 12] = [
     ("iothub-ack", system::ACK),
 ];
 
+/// The short name of a system property that a device may write.
+#[cfg(feature = "bridge")]
+pub(crate) fn short_name(long: &str) -> Option<&'static str> {
+    let known = SYSTEM_NAMES.iter().find(|(_, name)| *name == long);
+    known.map(|(short, _)| *short)
+}
+
 impl PropertyBag {
     /// Parses a bag. Names and values are percent-decoded (`+` stays `+`); a property without
     /// `=` has the empty value; of equal names the last counts.

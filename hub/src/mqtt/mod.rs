@@ -12,6 +12,8 @@ mod topic;
 mod twin;
 mod username;
 
+#[cfg(feature = "bridge")]
+pub(crate) use bag::short_name;
 pub use bag::{BagError, PropertyBag};
 pub(crate) use codec::{Decoder, encode};
 pub(crate) use filter::Subscriptions;

@@ -8,6 +8,8 @@
 )]
 
 mod broker;
+#[cfg(feature = "tls")]
+mod forward;
 mod hub;
 
 use std::{collections::BTreeSet, time::Duration};
