@@ -18,11 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let port = arguments.next().map_or(Ok(3333), |text| text.parse())?;
     let map = MemoryMap::STM32F412XG;
     let image = Arc::new(Image::from_elf(&std::fs::read(path)?, &map)?);
-    let config = f412::Config {
-        hse: 26_000_000,
-        flash_size: map.flash_size,
-        buses: Default::default(),
-    };
+    let config = f412::Config::bare(26_000_000, map.flash_size);
     let mut chip = Chip::new(map, image, f412::peripherals(config));
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     println!("waiting for GDB on {}", listener.local_addr()?);

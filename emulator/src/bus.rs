@@ -15,6 +15,7 @@ use crate::{
         Width,
     },
     snapshot::{Loader, SavedSignal, Saver, SnapshotError},
+    stm32::registers,
 };
 
 /// A peripheral at its place.
@@ -22,6 +23,14 @@ struct Slot {
     base: u32,
     size: u32,
     device: Box<dyn Peripheral>,
+}
+
+/// A second range of addresses of the peripheral in a slot.
+#[derive(Clone, Copy)]
+struct Alias {
+    base: u32,
+    size: u32,
+    slot: usize,
 }
 
 /// A deadline as a number, so that the earliest is found fast; none is after all time.
@@ -58,6 +67,7 @@ pub(crate) struct Bus {
     /// Sorted by base address.
     slots: Vec<Slot>,
     /// When each of them wants to act, by slot; the end of time for never.
+    aliases: Vec<Alias>,
     deadlines: Vec<VirtualTime>,
     deadlines_changed: bool,
     /// DMA controllers that have a stream switched on.
@@ -92,6 +102,13 @@ impl Bus {
             attention: true,
             reset_requested: false,
             next_deadline: None,
+            aliases: (0..)
+                .zip(&slots)
+                .filter_map(|(slot, it)| {
+                    let (base, size) = it.device.also_at()?;
+                    Some(Alias { base, size, slot })
+                })
+                .collect(),
             deadlines: slots.iter().map(|slot| due(slot.device.as_ref())).collect(),
             deadlines_changed: true,
             moving: Vec::new(),
@@ -225,10 +242,14 @@ impl Bus {
         let index = self
             .slots
             .partition_point(|slot| slot.base <= address)
-            .checked_sub(1)?;
-        if !self.slots.get(index).is_some_and(holds) {
-            return None;
-        }
+            .checked_sub(1);
+        let Some(index) = index.filter(|index| self.slots.get(*index).is_some_and(holds)) else {
+            let alias = self
+                .aliases
+                .iter()
+                .find(|alias| address.wrapping_sub(alias.base) < alias.size);
+            return alias.map(|alias| alias.slot);
+        };
         self.last = index;
         Some(index)
     }
@@ -242,7 +263,7 @@ impl Bus {
         pc: u32,
     ) -> Option<u32> {
         let index = self.find(address)?;
-        let offset = address - self.slots.get(index)?.base;
+        let offset = address.wrapping_sub(self.slots.get(index)?.base);
         let value = self.act(index, now, |device, cx| device.read(offset, width, cx));
         if value.flatten().is_none() {
             self.note_unmodelled(Some(index), address, false, now, pc);
@@ -262,7 +283,8 @@ impl Bus {
         let Some(index) = self.find(address) else {
             return false;
         };
-        let offset = self.slots.get(index).map_or(0, |slot| address - slot.base);
+        let slot = self.slots.get(index);
+        let offset = slot.map_or(0, |slot| address.wrapping_sub(slot.base));
         let done = self.act(index, now, |device, cx| {
             device.write(offset, width, value, cx)
         });
@@ -277,7 +299,8 @@ impl Bus {
     pub(crate) fn still_until(&mut self, address: u32, now: VirtualTime) -> Option<VirtualTime> {
         let index = self.find(address)?;
         let slot = self.slots.get(index)?;
-        slot.device.still_until(address - slot.base, now)
+        slot.device
+            .still_until(address.wrapping_sub(slot.base), now)
     }
 
     /// Logs an access that nothing models, once for each address and direction.
@@ -293,16 +316,19 @@ impl Bus {
             return;
         }
         let what = if write { "write to" } else { "read of" };
-        let place = slot.and_then(|index| self.slots.get(index)).map_or_else(
-            || format!("{address:#010x}"),
-            |slot| {
-                format!(
-                    "{} + {:#x} ({address:#010x})",
-                    slot.device.name(),
-                    address - slot.base
-                )
-            },
-        );
+        let slot = slot.and_then(|index| self.slots.get(index));
+        let place = match (slot, registers::name(address)) {
+            (Some(slot), Some(name)) if name.starts_with(slot.device.name()) => {
+                format!("{name} ({address:#010x})")
+            }
+            (Some(slot), _) => format!(
+                "{} + {:#x} ({address:#010x})",
+                slot.device.name(),
+                address.wrapping_sub(slot.base)
+            ),
+            (None, Some(name)) => format!("{name} ({address:#010x})"),
+            (None, None) => format!("{address:#010x}"),
+        };
         let text = format!("{what} {place} is not modelled, pc {pc:#010x}");
         if self.unmodelled_is_fatal {
             self.fatal = Some(text.clone());
@@ -427,9 +453,15 @@ impl Bus {
                     break;
                 };
                 let moved = self.move_item(item, now);
-                self.act_alone(index, now, |device, cx| {
+                let left = self.act_alone(index, now, |device, cx| {
                     device.dma_done(item.stream, moved.is_none(), cx);
+                    device.dma_left(item.stream)
                 });
+                if left == Some(1)
+                    && let Some(source) = self.find(item.from)
+                {
+                    self.slots[source].device.dma_one_left();
+                }
             }
         }
     }
@@ -445,7 +477,7 @@ impl Bus {
             value
         } else {
             let index = self.find(item.from)?;
-            let offset = item.from - self.slots.get(index)?.base;
+            let offset = item.from.wrapping_sub(self.slots.get(index)?.base);
             self.act_alone(index, now, |device, cx| device.read(offset, item.width, cx))??
         };
         if let Some(offset) = self.map.ram_offset(item.to, size) {
@@ -454,7 +486,7 @@ impl Bus {
             return Some(());
         }
         let index = self.find(item.to)?;
-        let offset = item.to - self.slots.get(index)?.base;
+        let offset = item.to.wrapping_sub(self.slots.get(index)?.base);
         self.act_alone(index, now, |device, cx| {
             device.write(offset, item.width, value, cx)
         })?

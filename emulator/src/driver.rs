@@ -169,11 +169,7 @@ mod tests {
             );
             let map = crate::MemoryMap::STM32F412XG;
             let image = crate::Image::from_elf(&std::fs::read(path).unwrap(), &map).unwrap();
-            let config = crate::stm32::f412::Config {
-                hse: 26_000_000,
-                flash_size: map.flash_size,
-                buses: Default::default(),
-            };
+            let config = crate::stm32::f412::Config::bare(26_000_000, map.flash_size);
             let peripherals = crate::stm32::f412::peripherals(config);
             let mut driver = Driver::new(make(Bus::new(map, image.into(), peripherals)));
             for millis in 1..=40 {

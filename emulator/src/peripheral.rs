@@ -85,6 +85,21 @@ pub trait Peripheral: Any + Send {
         None
     }
 
+    /// How many items a stream of a DMA controller still has to move.
+    fn dma_left(&self, _stream: usize) -> u32 {
+        0
+    }
+
+    /// The stream that reads from this peripheral has one item left: what an I2C answers the last
+    /// byte with depends on it.
+    fn dma_one_left(&mut self) {}
+
+    /// A second range of addresses at which it answers, with offsets counted, wrapping, from its
+    /// first: a memory behind an interface.
+    fn also_at(&self) -> Option<(u32, u32)> {
+        None
+    }
+
     /// The item of a stream was moved, or could not be.
     fn dma_done(&mut self, _stream: usize, _failed: bool, _cx: &mut Context<'_>) {}
 
@@ -206,6 +221,9 @@ pub struct Pins {
     pub driven: [u16; 8],
     /// Port (0 = A) whose pin reaches EXTI line n; SYSCFG sets it, EXTI reads it.
     pub exti_port: [u8; 16],
+    /// Events inside the chip at EXTI's lines 16 to 22 (RTC alarm 17, tamper 21, wake-up 22), one bit
+    /// each; EXTI takes them.
+    pub internal: u32,
     /// Set when a level or the choice of ports changed since EXTI looked.
     pub input_changed: bool,
 }

@@ -196,7 +196,7 @@ fn unmodelled_registers_are_noted_once() {
         "write to ALARM + 0x10 (0x40000010) is not modelled, pc 0x0800010a"
     );
     assert!(notes[1].starts_with("read of ALARM + 0x10"));
-    assert!(notes[2].starts_with("read of 0x40000800 is not modelled"));
+    assert!(notes[2].starts_with("read of TIM4_CR1 (0x40000800) is not modelled"));
     chip.reset();
     chip.run_until(VirtualTime::from_millis(2));
     assert!(self::notes(&mut chip).is_empty());
@@ -235,4 +235,166 @@ fn memory_from_outside_stops_at_its_edges() {
     assert_eq!(chip.write_memory(0x0800_1000, &[7; 8]), 8);
     assert_eq!(chip.read_memory(0x0000_1000, &mut bytes), 8);
     assert_eq!(bytes, [7; 8]);
+}
+
+/// The registers of a board whose core does nothing.
+mod wired {
+    use std::sync::Arc;
+
+    use twinbench_emulator::{
+        Image,
+        board::{Board, BoardFile, BoardOutputKind},
+        stm32::{Adc, Spi},
+    };
+    use twinbench_model::{VirtualDuration, VirtualTime};
+
+    fn idle(file: &BoardFile) -> Board {
+        let mut flash = 0x2001_0000u32.to_le_bytes().to_vec();
+        flash.extend(0x0800_0009u32.to_le_bytes());
+        flash.extend(0xE7FEu16.to_le_bytes());
+        let image = Arc::new(Image::from_flash(&flash, &file.memory_map()));
+        Board::new(file, image).expect("the file names what exists")
+    }
+
+    fn wait(board: &mut Board, millis: u64) {
+        let end = board.now() + VirtualDuration::from_millis(millis);
+        board.run_until(end);
+    }
+
+    /// As `HAL_I2C_Mem_Read_DMA` does: sub-address, repeated start, and DMA with LAST for the rest.
+    #[test]
+    fn a_sensor_is_read_by_dma_and_its_last_byte_is_refused() {
+        const I2C1: u32 = 0x4000_5400;
+        const STREAM0: u32 = 0x4002_6010;
+        let mut board = idle(&BoardFile::az3166().expect("it is part of the program"));
+        let chip = board.chip_mut();
+        chip.poke(I2C1 + 0x04, 16);
+        chip.poke(I2C1 + 0x1C, 80);
+        chip.poke(I2C1, 1);
+        let step = |board: &mut Board, writes: &[(u32, u32)]| {
+            for (offset, value) in writes {
+                board.chip_mut().poke(I2C1 + offset, *value);
+            }
+            wait(board, 1);
+            board.chip_mut().peek(I2C1 + 0x14).unwrap_or_default()
+        };
+        assert_eq!(step(&mut board, &[(0, 1 | 1 << 8)]) & 1, 1, "SB");
+        // HTS221, from WHO_AM_I on.
+        assert_eq!(step(&mut board, &[(0x10, 0xBE)]) & 2, 2, "ADDR");
+        board.chip_mut().peek(I2C1 + 0x18);
+        step(&mut board, &[(0x10, 0x8F)]);
+        assert_eq!(
+            step(&mut board, &[(0, 1 | 1 << 8 | 1 << 10)]) & 1,
+            1,
+            "SB again"
+        );
+        for (offset, value) in [
+            (4, 3),
+            (8, I2C1 + 0x10),
+            (12, 0x2000_0100),
+            (0, 1 << 25 | 1 << 10),
+        ] {
+            board.chip_mut().poke(STREAM0 + offset, value);
+        }
+        board.chip_mut().poke(STREAM0, 1 << 25 | 1 << 10 | 1);
+        assert_eq!(
+            step(&mut board, &[(0x04, 16 | 3 << 11), (0x10, 0xBF)]) & 2,
+            2,
+            "ADDR"
+        );
+        board.chip_mut().peek(I2C1 + 0x18);
+        wait(&mut board, 5);
+        let mut bytes = [0; 4];
+        board.chip().read_memory(0x2000_0100, &mut bytes);
+        assert_eq!((bytes[0], bytes[3]), (0xBC, 0), "{bytes:x?}");
+        // TCIF of stream 0, and no fourth byte was asked for.
+        assert_eq!(
+            board.chip_mut().peek(0x4002_6000).map(|it| it & 0x20),
+            Some(0x20)
+        );
+        let sr1 = board.chip_mut().peek(I2C1 + 0x14).unwrap_or_default();
+        assert_eq!(sr1 & (1 << 6 | 1 << 2), 0, "{sr1:#x}");
+    }
+
+    #[test]
+    fn the_wake_up_timer_reaches_its_interrupt_through_exti() {
+        let mut board = idle(&BoardFile::az3166().expect("it is part of the program"));
+        let chip = board.chip_mut();
+        for (address, value) in [
+            (0x4001_3C00, 1 << 22),
+            (0x4001_3C08, 1 << 22),
+            (0x4000_2814, 2047),
+            (0x4000_2808, 1 << 14 | 1 << 10 | 3),
+        ] {
+            chip.poke(address, value);
+        }
+        let pending = |board: &mut Board| board.chip_mut().peek(0xE000_E200).unwrap_or_default();
+        wait(&mut board, 124);
+        assert_eq!(pending(&mut board) & 8, 0);
+        wait(&mut board, 2);
+        assert_eq!(pending(&mut board) & 8, 8, "RTC_WKUP is interrupt 3");
+    }
+
+    #[test]
+    fn frames_and_conversions_are_moved_by_dma() {
+        let mut board = idle(&BoardFile::az3166().expect("it is part of the program"));
+        let chip = board.chip_mut();
+        chip.with_peripheral::<Spi, _>("SPI1", |spi, _| spi.answer(&[1, 2, 3]));
+        chip.with_peripheral::<Adc, _>("ADC1", |adc, _| adc.set_input(8, 777));
+        chip.write_memory(0x2000_0200, &[0xA1, 0xA2, 0xA3]);
+        // SPI1: DMA2 stream 2 channel 3 in, stream 3 channel 3 out. ADC1: stream 0 channel 0.
+        for (address, value) in [
+            (0x4002_6444, 3),
+            (0x4002_6448, 0x4001_300C),
+            (0x4002_644C, 0x2000_0210),
+            (0x4002_6440, 3 << 25 | 1 << 10 | 1),
+            (0x4002_645C, 3),
+            (0x4002_6460, 0x4001_300C),
+            (0x4002_6464, 0x2000_0200),
+            (0x4002_6458, 3 << 25 | 1 << 10 | 1 << 6 | 1),
+            (0x4002_6414, 2),
+            (0x4002_6418, 0x4001_204C),
+            (0x4002_641C, 0x2000_0220),
+            (0x4002_6410, 1 << 13 | 1 << 11 | 1 << 10 | 1),
+            (0x4001_3004, 3),
+            (0x4001_3000, 1 << 6 | 1 << 2),
+            (0x4001_2034, 8),
+            (0x4001_2008, 1 << 8 | 3),
+            (0x4001_2008, 1 << 30 | 1 << 8 | 3),
+        ] {
+            assert!(chip.poke(address, value));
+        }
+        wait(&mut board, 1);
+        let mut bytes = [0; 0x24];
+        board.chip().read_memory(0x2000_0200, &mut bytes);
+        assert_eq!(&bytes[0x10..0x13], &[1, 2, 3]);
+        assert_eq!(&bytes[0x20..], &[9, 3, 9, 3], "777 twice");
+        let sent = board
+            .chip_mut()
+            .with_peripheral::<Spi, _>("SPI1", |spi, _| spi.take_sent());
+        assert_eq!(sent, Some(vec![0xA1, 0xA2, 0xA3]));
+    }
+
+    #[test]
+    fn memories_beside_ram_answer_and_registers_have_names() {
+        let mut board = idle(&BoardFile::az3166().expect("it is part of the program"));
+        assert_eq!(board.chip_mut().peek(0x9000_0000), Some(u32::MAX), "erased");
+        assert_eq!(
+            board.chip_mut().peek(0x1000_0000),
+            None,
+            "only the F407 has it"
+        );
+        board.chip_mut().peek(0x4000_6400);
+        board.run_until(VirtualTime::from_millis(1));
+        let mut out = Vec::new();
+        board.drain(&mut out);
+        let noted = out.iter().any(|it| {
+            matches!(&it.kind, BoardOutputKind::Note(text) if text.contains("CAN1_MCR (0x40006400)"))
+        });
+        assert!(noted, "{out:?}");
+
+        let mut board = idle(&BoardFile::stm32f4discovery().expect("it is part of the program"));
+        assert!(board.chip_mut().poke(0x1000_FFFC, 0x1234_5678));
+        assert_eq!(board.chip_mut().peek(0x1000_FFFC), Some(0x1234_5678));
+    }
 }

@@ -33,11 +33,7 @@ fn chip() -> Chip {
     flash[4..8].copy_from_slice(&0x0800_0041u32.to_le_bytes());
     flash.extend(0xE7FEu16.to_le_bytes());
     let map = MemoryMap::STM32F412XG;
-    let config = f412::Config {
-        hse: 26_000_000,
-        flash_size: map.flash_size,
-        buses: Default::default(),
-    };
+    let config = f412::Config::bare(26_000_000, map.flash_size);
     let image = Arc::new(Image::from_flash(&flash, &map));
     let mut chip = Chip::new(map, image, f412::peripherals(config));
     chip.poke(USART6 + 0x08, 16);

@@ -112,11 +112,7 @@ fn chip(program: &[u16], reload: u32, prescaler: u32, skip: bool) -> Chip {
         flash.extend(half.to_le_bytes());
     }
     let image = Arc::new(Image::from_flash(&flash, &map));
-    let config = f412::Config {
-        hse: 26_000_000,
-        flash_size: map.flash_size,
-        buses: Default::default(),
-    };
+    let config = f412::Config::bare(26_000_000, map.flash_size);
     let mut chip = Chip::new(map, image, f412::peripherals(config));
     chip.set_polling_skip(skip);
     let mut registers = chip.registers();

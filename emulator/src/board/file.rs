@@ -46,6 +46,12 @@ pub struct Memory {
     pub flash: Region,
     /// Static RAM.
     pub ram: Region,
+    /// Core-coupled memory, at 0x10000000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ccm: Option<Region>,
+    /// A NOR flash memory at QUADSPI, mapped at 0x90000000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nor: Option<Region>,
 }
 
 /// A range of addresses.

@@ -74,6 +74,8 @@ impl Board {
             hse: file.hse,
             flash_size: map.flash_size,
             buses,
+            nor_size: file.memory.nor.map_or(0, |region| region.size),
+            ccm_size: file.memory.ccm.map_or(0, |region| region.size),
         };
         let mut board = Self {
             chip: Chip::new(map, image, f412::peripherals(config)),

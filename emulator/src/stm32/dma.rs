@@ -40,8 +40,26 @@ pub const TRANSMIT: u8 = 2;
 /// Requests of one controller by stream and channel (RM0402, tables 27 and 28).
 pub type Routes = &'static [(u8, u8, &'static str, u8)];
 
-/// Requests of DMA1 that are modelled; those of I2C are not, and I2C notes it.
+/// Requests of DMA1 that are modelled.
 pub const DMA1: Routes = &[
+    (0, 1, "I2C1", RECEIVE),
+    (1, 0, "I2C1", TRANSMIT),
+    (5, 1, "I2C1", RECEIVE),
+    (6, 1, "I2C1", TRANSMIT),
+    (7, 1, "I2C1", TRANSMIT),
+    (2, 7, "I2C2", RECEIVE),
+    (3, 7, "I2C2", RECEIVE),
+    (7, 7, "I2C2", TRANSMIT),
+    (1, 1, "I2C3", RECEIVE),
+    (2, 3, "I2C3", RECEIVE),
+    (4, 3, "I2C3", TRANSMIT),
+    (5, 6, "I2C3", TRANSMIT),
+    (3, 0, "SPI2", RECEIVE),
+    (4, 0, "SPI2", TRANSMIT),
+    (0, 0, "SPI3", RECEIVE),
+    (2, 0, "SPI3", RECEIVE),
+    (5, 0, "SPI3", TRANSMIT),
+    (7, 0, "SPI3", TRANSMIT),
     (1, 4, "USART3", RECEIVE),
     (3, 4, "USART3", TRANSMIT),
     (4, 7, "USART3", TRANSMIT),
@@ -51,6 +69,23 @@ pub const DMA1: Routes = &[
 
 /// Requests of DMA2 that are modelled.
 pub const DMA2: Routes = &[
+    (0, 0, "ADC1", RECEIVE),
+    (4, 0, "ADC1", RECEIVE),
+    (0, 3, "SPI1", RECEIVE),
+    (2, 3, "SPI1", RECEIVE),
+    (2, 2, "SPI1", TRANSMIT),
+    (3, 3, "SPI1", TRANSMIT),
+    (5, 3, "SPI1", TRANSMIT),
+    (0, 4, "SPI4", RECEIVE),
+    (3, 5, "SPI4", RECEIVE),
+    (4, 4, "SPI4", RECEIVE),
+    (1, 4, "SPI4", TRANSMIT),
+    (4, 5, "SPI4", TRANSMIT),
+    (3, 2, "SPI5", RECEIVE),
+    (5, 7, "SPI5", RECEIVE),
+    (4, 2, "SPI5", TRANSMIT),
+    (5, 5, "SPI5", TRANSMIT),
+    (6, 7, "SPI5", TRANSMIT),
     (2, 4, "USART1", RECEIVE),
     (5, 4, "USART1", RECEIVE),
     (7, 4, "USART1", TRANSMIT),
@@ -278,6 +313,10 @@ impl Peripheral for Dma {
                 _ => Width::Word,
             },
         })
+    }
+
+    fn dma_left(&self, stream: usize) -> u32 {
+        self.streams.get(stream).map_or(0, |stream| stream.ndtr)
     }
 
     fn dma_done(&mut self, index: usize, failed: bool, cx: &mut Context<'_>) {

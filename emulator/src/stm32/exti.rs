@@ -53,7 +53,7 @@ impl Exti {
     }
 
     /// Finds edges since the last look.
-    fn watch(&mut self, cx: &Context<'_>) {
+    fn watch(&mut self, cx: &mut Context<'_>) {
         let mut levels = 0;
         for line in 0..16 {
             let port = usize::from(cx.pins.exti_port[line] & 7);
@@ -62,7 +62,8 @@ impl Exti {
         let rising = u32::from(levels & !self.seen) & self.rtsr;
         let falling = u32::from(!levels & self.seen) & self.ftsr;
         self.seen = levels;
-        self.pr |= rising | falling;
+        let internal = std::mem::take(&mut cx.pins.internal) & self.rtsr;
+        self.pr |= rising | falling | internal;
     }
 
     fn request(&self, cx: &mut Context<'_>) {

@@ -2,8 +2,9 @@
 //! and 39; checked against the vendor's register descriptions).
 
 use super::{
-    Crc, Dbgmcu, DeviceId, Dma, Exti, FlashInterface, Gpio, I2c, I2cPort, Iwdg, Pwr, Rcc, Rng, Rtc,
-    Syscfg, Timer, TimerPort, Unmodelled, Usart, UsartPort, Wwdg, dma,
+    Adc, Ccm, Crc, Dbgmcu, DeviceId, Dma, Exti, FlashInterface, Gpio, I2c, I2cPort, Iwdg, Pwr,
+    Quadspi, Rcc, Rng, Rtc, Sdio, Spi, SpiPort, Syscfg, Timer, TimerPort, Unmodelled, Usart,
+    UsartPort, Wwdg, dma,
 };
 use crate::{machine::Mapped, peripheral::Peripheral, sensors::I2cDevice};
 
@@ -15,7 +16,36 @@ pub struct Config {
     pub flash_size: u32,
     /// Devices on the buses I2C1, I2C2 and I2C3.
     pub buses: [Vec<Box<dyn I2cDevice>>; 3],
+    /// Bytes of the NOR flash memory at QUADSPI; 0 for none.
+    pub nor_size: u32,
+    /// Bytes of core-coupled memory at 0x10000000; 0 for none.
+    pub ccm_size: u32,
 }
+
+impl Config {
+    /// A chip with nothing around it but a crystal of `hse` hertz.
+    pub fn bare(hse: u32, flash_size: u32) -> Self {
+        Self {
+            hse,
+            flash_size,
+            buses: Default::default(),
+            nor_size: 0,
+            ccm_size: 0,
+        }
+    }
+}
+
+/// Address of QUADSPI's registers.
+pub const QUADSPI: u32 = 0xA000_1000;
+
+/// Serial peripheral interfaces: base address, port.
+pub const SPIS: [(u32, SpiPort); 5] = [
+    (0x4001_3000, spi("SPI1", 35, true)),
+    (0x4000_3800, spi("SPI2", 36, false)),
+    (0x4000_3C00, spi("SPI3", 51, false)),
+    (0x4001_3400, spi("SPI4", 84, true)),
+    (0x4001_5000, spi("SPI5", 85, true)),
+];
 
 /// Bytes of address space that each peripheral takes.
 const BLOCK: u32 = 0x400;
@@ -81,26 +111,22 @@ pub const TIMERS: [(u32, TimerPort); 14] = [
 ];
 
 /// What is on the chip and not modelled: base address, bytes, name.
-const UNMODELLED: [(u32, u32, &str); 15] = [
-    (0x4000_3800, BLOCK, "SPI2"),
-    (0x4000_3C00, BLOCK, "SPI3"),
+const UNMODELLED: [(u32, u32, &str); 7] = [
     (0x4000_6000, BLOCK, "FMPI2C1"),
     (0x4000_6400, BLOCK, "CAN1"),
     (0x4000_6800, BLOCK, "CAN2"),
-    (0x4001_2000, BLOCK, "ADC1"),
-    (0x4001_2C00, BLOCK, "SDIO"),
-    (0x4001_3000, BLOCK, "SPI1"),
-    (0x4001_3400, BLOCK, "SPI4"),
-    (0x4001_5000, BLOCK, "SPI5"),
     (0x4001_6000, BLOCK, "DFSDM1"),
     (0x4000_3400, BLOCK, "I2S2ext"),
     (0x5000_0000, 0x4_0000, "USB_OTG_FS"),
     (0xA000_0000, 0x1000, "FSMC"),
-    (0xA000_1000, 0x1000, "QUADSPI"),
 ];
 
 const fn usart(name: &'static str, irq: u8, apb2: bool) -> UsartPort {
     UsartPort { name, irq, apb2 }
+}
+
+const fn spi(name: &'static str, irq: u8, apb2: bool) -> SpiPort {
+    SpiPort { name, irq, apb2 }
 }
 
 const fn i2c(name: &'static str, event_irq: u8, error_irq: u8) -> I2cPort {
@@ -161,6 +187,9 @@ pub fn peripherals(config: Config) -> Vec<Mapped> {
         ),
         block(0x5006_0800, Box::new(Rng::new(0))),
         block(0xE004_2000, Box::<Dbgmcu>::default()),
+        block(0x4001_2000, Box::<Adc>::default()),
+        block(0x4001_2C00, Box::<Sdio>::default()),
+        (QUADSPI, 0x1000, Box::new(Quadspi::new(config.nor_size))),
         (
             DeviceId::BASE,
             DeviceId::SIZE,
@@ -173,6 +202,13 @@ pub fn peripherals(config: Config) -> Vec<Mapped> {
     }
     for (base, port) in USARTS {
         all.push(block(base, Box::new(Usart::new(port))));
+    }
+    for (base, port) in SPIS {
+        all.push(block(base, Box::new(Spi::new(port))));
+    }
+    if config.ccm_size > 0 {
+        let ccm = Ccm::new(config.ccm_size);
+        all.push((0x1000_0000, config.ccm_size, Box::new(ccm)));
     }
     for ((base, port), devices) in I2CS.into_iter().zip(config.buses) {
         all.push(block(base, Box::new(I2c::new(port, devices))));
@@ -193,11 +229,7 @@ mod tests {
 
     #[test]
     fn no_two_peripherals_share_an_address_or_a_name() {
-        let all = peripherals(Config {
-            hse: 26_000_000,
-            flash_size: 1 << 20,
-            buses: Default::default(),
-        });
+        let all = peripherals(Config::bare(26_000_000, 1 << 20));
         for pair in all.windows(2) {
             let ((base, size, first), (next, _, second)) = (&pair[0], &pair[1]);
             assert!(

@@ -2,9 +2,9 @@
 
 use twinbench_model::VirtualTime;
 
-use super::{access::Lanes, ticks};
+use super::{access::Lanes, dma, ticks};
 use crate::{
-    peripheral::{Context, Peripheral, Signal, SignalKind, Width},
+    peripheral::{Context, Peripheral, Width},
     sensors::I2cDevice,
     snapshot::{Loader, Saver, SnapshotError},
 };
@@ -33,6 +33,7 @@ const ITERREN: u32 = 1 << 8;
 const ITEVTEN: u32 = 1 << 9;
 const ITBUFEN: u32 = 1 << 10;
 const DMAEN: u32 = 1 << 11;
+const LAST: u32 = 1 << 12;
 
 /// Bits of SR1.
 const SB: u32 = 1;
@@ -105,8 +106,8 @@ enum Phase {
 
 /// An inter-integrated circuit interface with the devices on its bus.
 ///
-/// Master with 7-bit addresses, polled or by interrupts, with byte times from CCR. The slave
-/// role, 10-bit addresses, SMBus and packet error checking are stored only; DMA is noted.
+/// Master with 7-bit addresses, polled or by interrupts or with DMA, with byte times from CCR. The slave
+/// role, 10-bit addresses, SMBus and packet error checking are stored only.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub struct I2c {
     #[serde(skip)]
@@ -133,7 +134,8 @@ pub struct I2c {
     wire: Wire,
     /// Devices addressed since the last stop.
     selected: Vec<usize>,
-    dma_noted: bool,
+    /// The DMA controller takes one byte more: it is not acknowledged (24.3.7).
+    last: bool,
 }
 
 impl I2c {
@@ -157,7 +159,7 @@ impl I2c {
             phase: Phase::Idle,
             wire: Wire::Quiet,
             selected: Vec::new(),
-            dma_noted: false,
+            last: false,
         }
     }
 
@@ -273,6 +275,7 @@ impl I2c {
         self.devices[index].start(read, at);
         self.sr1 |= ADDR;
         self.held = None;
+        self.last = false;
         if read {
             self.sr1 &= !(RXNE | TXE);
             self.phase = Phase::Receiving { more: true };
@@ -287,7 +290,9 @@ impl I2c {
     fn received(&mut self, at: VirtualTime) {
         let byte = self.device().map_or(0xFF, |device| device.read(at));
         // With POS, ACK decides on the byte after this one: the first of two is acknowledged.
-        let acknowledge = if self.cr1 & POS != 0 {
+        let acknowledge = if std::mem::take(&mut self.last) {
+            false
+        } else if self.cr1 & POS != 0 {
             self.sr1 & RXNE == 0 || self.cr1 & ACK != 0
         } else {
             self.cr1 & ACK != 0
@@ -408,16 +413,6 @@ impl I2c {
             CR1 => self.control(value, cx),
             CR2 => {
                 self.cr2 = value & 0x1F3F;
-                if value & DMAEN != 0 && !self.dma_noted {
-                    self.dma_noted = true;
-                    cx.out.push(Signal {
-                        time: cx.now,
-                        kind: SignalKind::Note(format!(
-                            "{}: requests DMA, which is not modelled",
-                            self.port.name
-                        )),
-                    });
-                }
             }
             OAR1 => self.oar[0] = value & 0xC3FF,
             OAR2 => self.oar[1] = value & 0xFF,
@@ -492,6 +487,19 @@ impl Peripheral for I2c {
 
     fn deadline(&self) -> Option<VirtualTime> {
         self.wire.end()
+    }
+
+    fn dma_requests(&self) -> u8 {
+        if self.cr2 & DMAEN == 0 || self.sr1 & ADDR != 0 {
+            return 0;
+        }
+        let transmits = self.phase == Phase::Sending && self.sr1 & TXE != 0;
+        let receives = self.sr1 & RXNE != 0;
+        (u8::from(receives) * dma::RECEIVE) | (u8::from(transmits) * dma::TRANSMIT)
+    }
+
+    fn dma_one_left(&mut self) {
+        self.last = self.cr2 & LAST != 0;
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::peripheral::Signal;
 use crate::{
     sensors::{Hts221, RegisterDevice},
     stm32::rig::Rig,

@@ -5,6 +5,8 @@
 //! description and, when firmware asks for it, in a note.
 
 mod access;
+mod adc;
+mod ccm;
 pub mod dma;
 mod exti;
 pub mod f412;
@@ -14,16 +16,22 @@ mod i2c;
 mod identity;
 mod numbers;
 mod power;
+mod quadspi;
 mod rcc;
+pub(crate) mod registers;
 #[cfg(test)]
 mod rig;
 mod rtc;
+mod sdio;
+mod spi;
 mod ticks;
 mod timer;
 mod unmodelled;
 mod usart;
 mod watchdog;
 
+pub use adc::Adc;
+pub use ccm::Ccm;
 pub use dma::Dma;
 pub use exti::{Exti, Syscfg};
 pub use flash::FlashInterface;
@@ -32,8 +40,11 @@ pub use i2c::{I2c, I2cPort};
 pub use identity::{Dbgmcu, DeviceId};
 pub use numbers::{Crc, Rng};
 pub use power::Pwr;
+pub use quadspi::Quadspi;
 pub use rcc::{Rcc, ResetCause};
 pub use rtc::Rtc;
+pub use sdio::Sdio;
+pub use spi::{Spi, SpiPort};
 pub use timer::{Timer, TimerPort};
 pub use unmodelled::Unmodelled;
 pub use usart::{Usart, UsartPort};
