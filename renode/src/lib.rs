@@ -17,19 +17,25 @@
 
 pub mod control;
 mod find;
+mod isolated;
 pub mod monitor;
 mod platform;
 mod process;
 pub mod recorded;
 mod resd;
 mod robot;
+mod session;
+mod tree;
 mod uart;
 mod version;
 
 pub use find::{Installation, NotFound, Search};
+pub use isolated::isolated;
 pub use platform::{AZ3166, Platform};
 pub use process::{Error, Options, Process};
 pub use resd::{Resd, ResdError, Sample};
 pub use robot::{NotHttp, NotXmlRpc, Robot, RobotError, UartLine, Value};
+pub use session::{Renode, Session, SessionError, SessionOptions};
+pub use tree::Tree;
 pub use uart::{Uart, UartError};
 pub use version::{Commands, Generation, Version};

@@ -14,14 +14,28 @@ pub struct Platform {
     pub description: &'static str,
     /// How to set it up (`.resc`); expects `$bin`, the firmware's ELF file.
     pub script: &'static str,
+    /// What goes beside them: models in C#, other scripts; names of files and what is in them.
+    pub beside: &'static [(&'static str, &'static str)],
 }
 
-/// The MXChip AZ3166 IoT DevKit. Console on `sysbus.usart6`, buttons `sysbus.gpioPortA.buttonA` and
-/// `buttonB`, LEDs `wifiLed`, `azureLed` and `userLed` on their ports. No sensors yet.
+/// The MXChip AZ3166 IoT DevKit. Console on `sysbus.usart6`, a modem's port on `sysbus.usart1`,
+/// buttons `sysbus.gpioPortA.buttonA` and `buttonB`, LEDs `wifiLed`, `azureLed` and `userLed` on
+/// their ports, sensors and display on `sysbus.i2c1`.
 pub const AZ3166: Platform = Platform {
     name: "az3166",
     description: include_str!("../platforms/az3166.repl"),
     script: include_str!("../platforms/az3166.resc"),
+    beside: &[
+        (
+            "az3166-modem.resc",
+            include_str!("../platforms/az3166-modem.resc"),
+        ),
+        ("HTS221.cs", include_str!("../platforms/HTS221.cs")),
+        ("LPS22HB.cs", include_str!("../platforms/LPS22HB.cs")),
+        ("LIS2MDL.cs", include_str!("../platforms/LIS2MDL.cs")),
+        ("LSM6DSL.cs", include_str!("../platforms/LSM6DSL.cs")),
+        ("SSD1306.cs", include_str!("../platforms/SSD1306.cs")),
+    ],
 };
 
 impl Platform {
@@ -34,6 +48,9 @@ impl Platform {
             folder.join(self.name).with_extension("repl"),
             self.description,
         )?;
+        for (name, source) in self.beside {
+            fs::write(folder.join(name), source)?;
+        }
         let script = folder.join(self.name).with_extension("resc");
         fs::write(&script, self.script)?;
         Ok(script)
@@ -46,7 +63,7 @@ impl Platform {
 }
 
 /// A path as the monitor reads it: after `@`, with blanks escaped.
-fn at(path: &Path) -> String {
+pub(crate) fn at(path: &Path) -> String {
     format!("@{}", path.display().to_string().replace(' ', r"\ "))
 }
 

@@ -4,17 +4,17 @@ use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
 
-use crate::find::Installation;
+use crate::{Tree, find::Installation};
 
 /// How often a starting or ending process is looked at.
 const PULSE: Duration = Duration::from_millis(50);
 /// How long a process may take to end by itself before it is killed: `quit` takes below a second.
-const GRACE: u32 = 40;
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How to run it.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct Options {
 /// A running Renode. Ends, with all its children, when it is dropped.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    tree: Tree,
     robot: SocketAddr,
     log: PathBuf,
 }
@@ -126,15 +126,13 @@ impl Options {
             .stdin(Stdio::piped())
             .stdout(output.try_clone().map_err(folder_error)?)
             .stderr(output);
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command.spawn().map_err(|cause| Error::Start {
+        let tree = Tree::spawn(&mut command).map_err(|cause| Error::Start {
             program: installation.program.clone(),
             cause,
         })?;
-        tracing::debug!(program = %installation.program.display(), pid = child.id(), "renode started");
+        tracing::debug!(program = %installation.program.display(), pid = tree.id(), "renode started");
         let mut process = Process {
-            child,
+            tree,
             robot: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             log: log.clone(),
         };
@@ -144,7 +142,7 @@ impl Options {
                 process.robot.set_port(port);
                 return Ok(process);
             }
-            if let Ok(Some(status)) = process.child.try_wait() {
+            if let Some(status) = process.tree.ended() {
                 return Err(Error::Ended {
                     status,
                     said: end_of(&log),
@@ -176,49 +174,15 @@ impl Process {
 
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
-    /// Whether it has ended within the grace.
-    fn ends(&mut self) -> bool {
-        for _ in 0..GRACE {
-            if !self.is_running() {
-                return true;
-            }
-            thread::sleep(PULSE);
-        }
-        false
+        self.tree.is_running()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.is_running() {
-            end_group(&self.child, false);
-            if !self.ends() {
-                end_group(&self.child, true);
-                let _ = self.child.kill();
-            }
-        }
-        // Collects the exit status; a process that is gone has none to give.
-        let _ = self.child.wait();
+        self.tree.end(GRACE);
     }
 }
-
-/// Asks the process and its children to end, or kills them.
-#[cfg(unix)]
-fn end_group(child: &Child, kill: bool) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    let signal = if kill { Signal::KILL } else { Signal::TERM };
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // A group that is gone needs no signal.
-        let _ = kill_process_group(group, signal);
-    }
-}
-
-/// There are no groups to signal: the program itself is killed after the grace.
-#[cfg(not(unix))]
-fn end_group(_child: &Child, _kill: bool) {}
 
 /// The port that Renode has written to `renode-<pid>/robot_port` in its temporary folder.
 fn robot_port(temporary: &Path) -> Option<u16> {

@@ -5,10 +5,14 @@
 //! "hex": bytes}` for each read of a socket; no bytes: that side closed the connection.
 
 mod peer;
+mod pretend;
 
 use std::{fs, io, path::Path, time::Duration};
 
-pub use self::peer::{Mismatch, Peer};
+pub use self::{
+    peer::{Mismatch, Peer},
+    pretend::Pretend,
+};
 
 /// Who sent something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! robust of Renode's channels, and the same since its first release.
 
 mod http;
-mod keywords;
+pub(crate) mod keywords;
 mod value;
 mod xmlrpc;
 

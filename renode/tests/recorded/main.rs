@@ -9,6 +9,7 @@ mod control;
 mod fake_two;
 mod monitor;
 mod robot;
+mod session;
 mod uart;
 
 use std::{path::Path, time::Duration};
