@@ -20,6 +20,7 @@ use crate::{
     notification::{self, SEND_NOTIFICATION, Ways, send_notification},
     profile::{Profile, Source, Treatment},
     rows::{self, RestoreError},
+    twins::{self, ForTwin, TwinState, TwinType},
 };
 
 /// How the application is to be.
@@ -38,6 +39,8 @@ pub struct Options {
     pub host_clock: Option<Timestamp>,
     /// Who really makes the calls of connectors, if anybody.
     pub connectors: Connectors,
+    /// Types of twins from files; the first that has a device is its.
+    pub twins: Vec<Arc<TwinType>>,
 }
 
 impl Options {
@@ -50,7 +53,14 @@ impl Options {
             source: Source::IotHub,
             host_clock: None,
             connectors: Connectors::captured(),
+            twins: Vec::new(),
         }
+    }
+
+    /// The name of a device's entity.
+    pub fn entity_name(&self, device: &str) -> &str {
+        let twin = self.twins.iter().find(|it| it.is_of(device));
+        twin.map_or_else(|| entity_name_of(device), |it| it.name())
     }
 
     /// The original as it was: with its defects, and without an adapter.
@@ -110,6 +120,20 @@ struct Batch<'a> {
     error: Option<&'a str>,
 }
 
+/// A message as read.
+enum Read {
+    /// It is for an entity, if its id may be a key.
+    Signal {
+        entity: Result<EntityId, String>,
+        input: Result<Json, Failure>,
+        clock_corrected: bool,
+    },
+    /// It is not for the aggregator.
+    Skipped,
+    /// It cannot be used.
+    Refused(String),
+}
+
 impl Application {
     /// An application with nothing in it.
     pub fn new(options: Options) -> Self {
@@ -152,6 +176,14 @@ impl Application {
             })
             .orchestration(SAVE_CAPTURE, move |cx, input| {
                 save_capture(profile, cx, input)
+            });
+        let functions = self
+            .options
+            .twins
+            .iter()
+            .rev()
+            .fold(functions, |all, twin| {
+                all.entity_with::<TwinState>(twin.name(), twin.clone())
             });
         let functions = self.activity(functions, TO_DEVICE, move |cx, input| {
             Ok(notification::message_to_device(cx, epoch, input))
@@ -206,8 +238,8 @@ impl Application {
                         return Err(SendError::Refused(reason));
                     }
                     let stem = call.to.trim_end_matches(".csv").to_owned();
-                    call.to = (2..)
-                        .map(|n: u32| format!("{stem}-{n}.csv"))
+                    call.to = (2..=u32::MAX)
+                        .map(|n| format!("{stem}-{n}.csv"))
                         .find(|name| !outbox.has_file(name))
                         .unwrap_or(call.to);
                 }
@@ -259,17 +291,46 @@ impl Application {
         batch: &[&EventData],
         now: VirtualTime,
     ) {
-        let rules = self.rules();
-        let read = batch.iter().map(|event| ingest(event, &rules)).collect();
+        let read = batch.iter().map(|event| self.read(event)).collect();
         self.dispatch(engine, partition, batch, read, now);
     }
 
-    fn rules(&self) -> Rules {
-        Rules {
+    /// Reads a message, without a look at any state.
+    fn read(&self, event: &EventData) -> Read {
+        let rules = Rules {
             adapter: self.options.adapter,
             profile: self.options.profile,
             source: self.options.source,
             epoch: self.options.epoch,
+        };
+        let device = event.device.as_str();
+        match self.options.twins.iter().find(|it| it.is_of(device)) {
+            Some(twin) => match twins::ingest(twin, event, &rules) {
+                ForTwin::Telemetry(telemetry, clock_corrected) => Read::Signal {
+                    entity: EntityId::new(twin.name(), &telemetry.device_id)
+                        .map_err(|cause| cause.to_string()),
+                    input: Json::of(&telemetry),
+                    clock_corrected,
+                },
+                ForTwin::Skipped => Read::Skipped,
+                ForTwin::Refused(reason) => Read::Refused(reason),
+            },
+            None => match ingest(event, &rules) {
+                Ingest::Telemetry {
+                    telemetry,
+                    clock_corrected,
+                } => {
+                    let device = telemetry.device_id.as_str();
+                    Read::Signal {
+                        entity: EntityId::new(entity_name_of(device), device)
+                            .map_err(|cause| cause.to_string()),
+                        input: Json::of(&telemetry),
+                        clock_corrected,
+                    }
+                }
+                Ingest::Skipped => Read::Skipped,
+                Ingest::Refused(reason) => Read::Refused(reason),
+            },
         }
     }
 
@@ -278,39 +339,36 @@ impl Application {
         engine: &mut Engine,
         partition: u16,
         batch: &[&EventData],
-        read: Vec<Ingest>,
+        read: Vec<Read>,
         now: VirtualTime,
     ) {
         let mut counts = Counts::default();
         let mut error = None;
-        for (event, ingest) in batch.iter().zip(read) {
+        for (event, read) in batch.iter().zip(read) {
             counts.messages += 1;
-            let refusal = match ingest {
-                Ingest::Telemetry {
-                    telemetry,
+            let refusal = match read {
+                Read::Signal {
+                    entity,
+                    input,
                     clock_corrected,
                 } => {
-                    counts.clocks_corrected += u64::from(clock_corrected);
-                    counts.signalled += 1;
-                    let device = telemetry.device_id.as_str();
-                    let signalled = EntityId::new(entity_name_of(device), device)
-                        .map_err(|cause| cause.to_string())
-                        .and_then(|id| {
-                            Ok((id, Json::of(&telemetry).map_err(|cause| cause.to_string())?))
-                        })
-                        .and_then(|(id, input)| {
-                            let sent = engine.signal(&id, "TelemetryReceived", input, now);
-                            sent.map_err(|cause| cause.to_string())
-                        });
-                    let Err(reason) = signalled else { continue };
-                    counts.signalled -= 1;
+                    let signalled = entity.and_then(|entity| {
+                        let input = input.map_err(|cause| cause.to_string())?;
+                        let sent = engine.signal(&entity, "TelemetryReceived", input, now);
+                        sent.map_err(|cause| cause.to_string())
+                    });
+                    let Err(reason) = signalled else {
+                        counts.clocks_corrected += u64::from(clock_corrected);
+                        counts.signalled += 1;
+                        continue;
+                    };
                     reason
                 }
-                Ingest::Skipped => {
+                Read::Skipped => {
                     counts.skipped += 1;
                     continue;
                 }
-                Ingest::Refused(reason) => reason,
+                Read::Refused(reason) => reason,
             };
             if self.options.profile.is_original() {
                 counts.lost = batch.len() as u64 - counts.messages + 1;

@@ -1,6 +1,6 @@
 //! Regular export: `SaveCapture` and its activity.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -69,12 +69,14 @@ fn csv(data: &StorageCaptureData) -> String {
     let mut text = String::from("Timestamp,Temperature,Humidity\r\n");
     for (time, data) in &data.data {
         let time = time.to_zoned(TimeZone::UTC);
-        text.push_str(&format!(
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
             "{} +00:00,{},{}\r\n",
             time.strftime("%-m/%-d/%Y %-I:%M:%S %p"),
             data.temperature,
             data.humidity
-        ));
+        );
     }
     text
 }

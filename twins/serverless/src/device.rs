@@ -269,7 +269,7 @@ fn out_of_range(message: &str) -> Failure {
 }
 
 /// `Math.Round`: half to even, `digits` from 0 to 15.
-fn round_half_even(value: f64, digits: i32) -> f64 {
+pub(crate) fn round_half_even(value: f64, digits: i32) -> f64 {
     let scale = 10f64.powi(digits.clamp(0, 15));
     let scaled = value * scale;
     // Beyond 2^52 there are no fractions left to round.

@@ -53,23 +53,9 @@ pub fn ingest(event: &EventData, rules: &Rules) -> Ingest {
         Ok(body) => body,
         Err(cause) => return Ingest::Refused(cause.to_string()),
     };
-    let authenticated = match rules.source {
-        Source::IotHub => Some(event.device.as_str()),
-        Source::EventHubs => None,
-    };
-    let device = match (body.device_id, authenticated) {
-        (Some(claimed), Some(device)) if claimed != device && !rules.profile.is_original() => {
-            return Ingest::Refused(format!(
-                "it claims to come from device {claimed:?}, but was sent by {device:?}"
-            ));
-        }
-        (Some(claimed), _) => claimed,
-        (None, Some(device)) => device.to_owned(),
-        (None, None) => {
-            return Ingest::Refused(
-                "it names no device, and has no system property iothub-connection-device-id".into(),
-            );
-        }
+    let device = match sender(body.device_id, event, rules) {
+        Ok(device) => device,
+        Err(reason) => return Ingest::Refused(reason),
     };
     let data = match body.data {
         Some(data) => Some(data),
@@ -93,9 +79,9 @@ pub fn ingest(event: &EventData, rules: &Rules) -> Ingest {
     };
     let name = body
         .device_name
-        .or_else(|| match (rules.profile, authenticated) {
-            // The original asks for the property in any case, and fails without it.
-            (Profile::Original, None) => None,
+        .or_else(|| match (rules.profile, rules.source) {
+            // The original asks for the property then, and fails without it.
+            (Profile::Original, Source::EventHubs) => None,
             _ => Some(device.clone()),
         });
     let Some(device_name) = name else {
@@ -112,8 +98,33 @@ pub fn ingest(event: &EventData, rules: &Rules) -> Ingest {
     }
 }
 
+/// Who sent a message: the device that was authenticated, and that it claims to be.
+///
+/// # Errors
+/// When nobody says so, or the two differ, which the original does not mind.
+pub(crate) fn sender(
+    claimed: Option<String>,
+    event: &EventData,
+    rules: &Rules,
+) -> Result<String, String> {
+    let authenticated = match rules.source {
+        Source::IotHub => Some(event.device.as_str()),
+        Source::EventHubs => None,
+    };
+    match (claimed, authenticated) {
+        (Some(claimed), Some(device)) if claimed != device && !rules.profile.is_original() => Err(
+            format!("it claims to come from device {claimed:?}, but was sent by {device:?}"),
+        ),
+        (Some(claimed), _) => Ok(claimed),
+        (None, Some(device)) => Ok(device.to_owned()),
+        (None, None) => {
+            Err("it names no device, and has no system property iothub-connection-device-id".into())
+        }
+    }
+}
+
 /// A device's time, or the hub's when it cannot be.
-fn believed(given: Timestamp, enqueued: Timestamp) -> Timestamp {
+pub(crate) fn believed(given: Timestamp, enqueued: Timestamp) -> Timestamp {
     let latest = enqueued
         .saturating_add(CLOCK_AHEAD)
         .unwrap_or(Timestamp::MAX);

@@ -44,6 +44,7 @@ mod profile;
 pub mod rest;
 mod rows;
 pub mod telemetry;
+pub mod twins;
 
 pub use application::{Application, Counts, Options};
 pub use connectors::{Call, alert_of};
@@ -51,3 +52,4 @@ pub use dead_letters::{DeadLetter, DeadLetters};
 pub use entities::{STANDARD, StandardDeviceEntity, WEATHER, WeatherDeviceEntity, entity_name};
 pub use profile::{Profile, Source};
 pub use rows::RestoreError;
+pub use twins::TwinType;

@@ -1,11 +1,14 @@
 //! The REST of the front-end layer, as a function of a request.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use twinbench_engine::{Engine, Json};
 use twinbench_model::{
     EntityId, VirtualTime,
@@ -13,12 +16,10 @@ use twinbench_model::{
 };
 
 use crate::{
-    Application,
+    Application, Options,
     configuration::Configuration,
-    device::DeviceState,
     entities::{STANDARD, WEATHER, entity_name_of},
-    profile::Profile,
-    telemetry::{Body, Data, DeviceTelemetry},
+    telemetry::{Body, DeviceTelemetry},
 };
 
 /// A request, whoever took it.
@@ -140,21 +141,21 @@ pub fn route(
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     let is = |segment: &str, name: &str| segment.eq_ignore_ascii_case(name);
     let method = request.method.to_ascii_uppercase();
-    let profile = application.options().profile;
+    let options = application.options();
     let response = match (method.as_str(), segments.as_slice()) {
-        ("GET", [devices]) if is(devices, "devices") => list(engine, &request.query, profile, now),
-        ("GET", [devices, id]) if is(devices, "devices") => detail(engine, id),
+        ("GET", [devices]) if is(devices, "devices") => list(engine, options, &request.query, now),
+        ("GET", [devices, id]) if is(devices, "devices") => detail(engine, options, id),
         ("GET", [devices, id, last]) if is(devices, "devices") && is(last, "configuration") => {
-            match state::<Configured>(engine, id) {
+            match state::<Configured>(engine, options, id) {
                 Some(state) => Response::json(200, &state.entity_config),
                 None => Response::unknown(id),
             }
         }
         ("PUT", [devices, id, last]) if is(devices, "devices") && is(last, "configuration") => {
-            configure(engine, id, &request.body, profile, now)
+            configure(engine, options, id, &request.body, now)
         }
         ("POST", [devices, id, last]) if is(devices, "devices") && is(last, "method") => {
-            match method_of(engine, id, &request.body, profile) {
+            match method_of(engine, options, id, &request.body) {
                 Ok(method) => return Routed::Method(method),
                 Err(response) => response,
             }
@@ -170,11 +171,12 @@ pub fn route(
 /// The method of a body `{"method": "..", "payload": "<json text>"}`, names in any case.
 fn method_of(
     engine: &Engine,
+    options: &Options,
     id: &str,
     body: &[u8],
-    profile: Profile,
 ) -> Result<MethodRequest, Response> {
-    if entity(id).is_none_or(|entity| engine.read(&entity).is_none()) {
+    let profile = options.profile;
+    if entity(options, id).is_none_or(|entity| engine.read(&entity).is_none()) {
         return Err(Response::unknown(id));
     }
     let members: BTreeMap<String, Value> = serde_json::from_slice(body)
@@ -217,24 +219,39 @@ fn method_of(
 struct Listed {
     device_name: Option<String>,
     last_update: Option<jiff::Timestamp>,
-    last_data: Option<Data>,
+    last_data: Option<Value>,
+}
+
+/// What the detail shows of a state.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Detailed {
+    history_data: Option<BTreeMap<jiff::Timestamp, Value>>,
+    #[serde(flatten)]
+    listed: Listed,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Configured {
-    entity_config: Configuration,
+    /// As the entity wrote it, in its order.
+    entity_config: Box<RawValue>,
 }
 
 /// How many entities the original reads at once.
 const PAGE: usize = 100;
 
-fn list(engine: &Engine, query: &str, profile: Profile, now: VirtualTime) -> Response {
+fn list(engine: &Engine, options: &Options, query: &str, now: VirtualTime) -> Response {
+    let profile = options.profile;
     let (name, id) = (parameter(query, "name"), parameter(query, "id"));
     let mut found = Vec::new();
-    let all = [STANDARD, WEATHER]
+    let twins = options.twins.iter().map(|it| it.name().to_lowercase());
+    let names: BTreeSet<String> = [STANDARD, WEATHER]
+        .map(str::to_lowercase)
         .into_iter()
-        .flat_map(|name| engine.entities(name));
+        .chain(twins)
+        .collect();
+    let all = names.iter().flat_map(|name| engine.entities(name));
     for (number, (entity, state)) in all.enumerate() {
         // The original asks for page after page; what is written meanwhile changes its place.
         let moved = profile.is_original() && number >= PAGE;
@@ -262,23 +279,20 @@ fn list(engine: &Engine, query: &str, profile: Profile, now: VirtualTime) -> Res
     Response::json(200, &found)
 }
 
-fn detail(engine: &Engine, id: &str) -> Response {
-    let Some(state) = state::<DeviceState>(engine, id) else {
+fn detail(engine: &Engine, options: &Options, id: &str) -> Response {
+    let Some(state) = state::<Detailed>(engine, options, id) else {
         return Response::unknown(id);
     };
     let history = state.history_data.map(|history| {
-        let readings = history.into_iter().map(|(time, data)| reading(time, data));
+        let readings = history
+            .iter()
+            .filter_map(|(time, data)| reading(*time, data));
         readings.collect()
     });
-    let listed = Listed {
-        device_name: state.device_name,
-        last_update: state.last_update,
-        last_data: state.last_data,
-    };
     Response::json(
         200,
         &DeviceDetail {
-            info: info(id, listed),
+            info: info(id, state.listed),
             telemetry_history: history,
         },
     )
@@ -286,14 +300,24 @@ fn detail(engine: &Engine, id: &str) -> Response {
 
 fn configure(
     engine: &mut Engine,
+    options: &Options,
     id: &str,
     body: &[u8],
-    profile: Profile,
     now: VirtualTime,
 ) -> Response {
-    let Some(entity) = entity(id).filter(|entity| engine.read(entity).is_some()) else {
+    let Some(entity) = entity(options, id).filter(|entity| engine.read(entity).is_some()) else {
         return Response::unknown(id);
     };
+    if options.twins.iter().any(|it| it.is_of(id)) {
+        // Which settings there are, the twin's file says.
+        return match serde_json::from_slice::<Value>(body) {
+            Ok(given) => signal(engine, &entity, "SetConfiguration", &given, now),
+            Err(cause) => {
+                Response::error(400, &format!("the configuration cannot be read: {cause}"))
+            }
+        };
+    }
+    let profile = options.profile;
     let configuration: Configuration = match serde_json::from_slice(body) {
         Ok(configuration) => configuration,
         Err(cause) => {
@@ -322,7 +346,7 @@ fn receive(
     let Some(device) = body.device_id else {
         return Response::error(400, "the telemetry has no deviceId");
     };
-    let Some(entity) = entity(&device) else {
+    let Some(entity) = entity(application.options(), &device) else {
         return Response::error(400, &format!("{device:?} can be no device's id"));
     };
     let telemetry = DeviceTelemetry {
@@ -354,12 +378,12 @@ fn signal(
     }
 }
 
-fn entity(device: &str) -> Option<EntityId> {
-    EntityId::new(entity_name_of(device), device).ok()
+fn entity(options: &Options, device: &str) -> Option<EntityId> {
+    EntityId::new(options.entity_name(device), device).ok()
 }
 
-fn state<T: DeserializeOwned>(engine: &Engine, device: &str) -> Option<T> {
-    engine.read(&entity(device)?)?.read().ok()
+fn state<T: DeserializeOwned>(engine: &Engine, options: &Options, device: &str) -> Option<T> {
+    engine.read(&entity(options, device)?)?.read().ok()
 }
 
 fn info(id: &str, state: Listed) -> DeviceInfo {
@@ -369,16 +393,18 @@ fn info(id: &str, state: Listed) -> DeviceInfo {
         last_telemetry: state
             .last_update
             .zip(state.last_data)
-            .map(|(time, data)| reading(time, data)),
+            .and_then(|(time, data)| reading(time, &data)),
     }
 }
 
-fn reading(time: jiff::Timestamp, data: Data) -> Reading {
-    Reading {
+/// A reading with temperature and humidity, as the layer shows them; a twin of a file may have
+/// others.
+fn reading(time: jiff::Timestamp, data: &Value) -> Option<Reading> {
+    Some(Reading {
         timestamp: time.to_string(),
-        temperature: data.temperature,
-        humidity: data.humidity,
-    }
+        temperature: data.get("temperature")?.as_f64()?,
+        humidity: data.get("humidity")?.as_f64()?,
+    })
 }
 
 /// The first value of a query's parameter, decoded; empty when it is absent.

@@ -202,13 +202,13 @@ impl<'de> Deserialize<'de> for AnyCaseData {
     }
 }
 
-fn not_blank(text: Option<String>) -> Option<String> {
+pub(crate) fn not_blank(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }
 
 /// An instant as .NET writes it: with an offset, or without one, which is read as UTC.
 /// The first instant of the calendar (`DateTimeOffset.MinValue`) means "none".
-fn instant<E: serde::de::Error>(text: Option<String>) -> Result<Option<Timestamp>, E> {
+pub(crate) fn instant<E: serde::de::Error>(text: Option<String>) -> Result<Option<Timestamp>, E> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };

@@ -5,6 +5,7 @@
 //! default, and works offline.
 
 pub mod faults;
+pub mod net;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -108,7 +109,8 @@ pub trait Connector: fmt::Debug + Send + Sync {
 /// Who makes the calls of which activity; the others are captured.
 #[derive(Debug, Clone, Default)]
 pub struct Connectors {
-    by_activity: BTreeMap<String, Arc<dyn Connector>>,
+    /// By the activity.
+    pub by_activity: BTreeMap<String, Arc<dyn Connector>>,
     /// Where alerts are mailed to; no mail without it.
     pub mail_to: Option<String>,
     /// Which webhook is told of alerts; none without it.

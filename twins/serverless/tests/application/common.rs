@@ -1,10 +1,17 @@
 //! A hub's side of the application: messages in, answers out, one commit when asked.
 
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake},
+};
+
 use bytes::Bytes;
 use serde_json::Value;
 use twinbench_engine::{
     Engine,
     store::{MemoryStore, Store},
+    work::{Work, WorkKind},
 };
 use twinbench_model::{
     DeviceId, EntityId, Epoch, Event, EventData, Message, Payload, Table, VirtualTime,
@@ -71,6 +78,12 @@ impl Hub {
     pub(crate) fn at(&mut self, secs: u64) -> &mut Self {
         self.now = VirtualTime::from_secs(secs);
         self
+    }
+
+    /// Goes to a time, in seconds, and does what is due.
+    pub(crate) fn run_at(&mut self, secs: u64) {
+        self.at(secs);
+        self.engine.run(self.now);
     }
 
     /// Takes bodies of one device as one batch, as the stepping loop does.
@@ -183,6 +196,31 @@ impl Hub {
         self.store.commit(&records).unwrap();
     }
 
+    /// Commits, and does the calls that really leave until there are none.
+    pub(crate) fn deliver(&mut self) {
+        let sending: Vec<String> = self
+            .application
+            .options()
+            .connectors
+            .sending()
+            .map(str::to_owned)
+            .collect();
+        loop {
+            self.commit();
+            let mut wanted = |kind, name: &str, _: Option<&str>| {
+                kind == WorkKind::Activity && sending.iter().any(|it| it == name)
+            };
+            let Some(Work::Activity(work)) = self.engine.take_work(&mut wanted, self.now) else {
+                return;
+            };
+            let performing = self.engine.functions().perform(&work, self.now);
+            let result = block_on(performing).map(Some);
+            let done = self.engine.complete_activity(work.token, result, self.now);
+            done.unwrap();
+            self.engine.run(self.now);
+        }
+    }
+
     /// Crashes and comes back with what was committed.
     pub(crate) fn restart(self) -> Self {
         let Self {
@@ -197,6 +235,23 @@ impl Hub {
             sequence,
             ..Self::open(options, store)
         }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        std::thread::park();
     }
 }
 
