@@ -64,3 +64,37 @@ proptest! {
         prop_assert_eq!(run(cut), run(usize::MAX));
     }
 }
+
+#[test]
+fn a_connect_that_drips_in_ends_after_thirty_seconds() {
+    let mut rig = Rig::new();
+    rig.add("dev1");
+    rig.open(1);
+    let bytes = valid();
+    // A byte a second is still no CONNECT when its time is over, and keeps nothing alive.
+    for (second, byte) in bytes.iter().take(30).enumerate() {
+        rig.bytes(1, &[*byte]);
+        assert_eq!(rig.reason(1), None, "at {second} s");
+        rig.tick(second as u64 + 1);
+    }
+    let reason = rig.reason(1).map(ToString::to_string);
+    assert_eq!(reason.as_deref(), Some("no CONNECT within 30 s"));
+    let told = rig.facts("connection/unknown");
+    assert_eq!(told[0]["event"], "dropped");
+    assert_eq!(told[0]["reason"], "no CONNECT within 30 s");
+
+    // Neither does a PUBLISH that drips in: only whole packets are signs of life.
+    rig.online(2, "dev1");
+    let publish = qos1("devices/dev1/messages/events/", 1, "x".repeat(500));
+    let packet = Packet::from(publish).encode().unwrap().as_ref().to_vec();
+    let begun = 30;
+    for (second, byte) in packet.iter().enumerate() {
+        rig.bytes(2, &[*byte]);
+        rig.tick(begun + second as u64 + 1);
+        if rig.reason(2).is_some() {
+            break;
+        }
+    }
+    let reason = rig.reason(2).map(ToString::to_string).unwrap();
+    assert!(reason.contains("nothing heard"), "{reason}");
+}

@@ -148,6 +148,7 @@ mod tests {
 
     #[test]
     fn connection_strings_of_policies_and_devices() {
+        use ConnectionStringError as Error;
         let read = |text: &str| RemoteHub::parse(&text.replace("KEY", KEY));
         let (a, b) = (DeviceId::new("a").unwrap(), DeviceId::new("b").unwrap());
         let policy = read("HostName=h;SharedAccessKeyName=device;SharedAccessKey=KEY").unwrap();
@@ -159,7 +160,6 @@ mod tests {
             read("HostName=h;DeviceId=a;SharedAccessKey=KEY;GatewayHostName=localhost").unwrap();
         assert!(device.takes(&a) && !device.takes(&b));
         assert_eq!((&*device.host, &*device.address), ("h", "localhost"));
-        use ConnectionStringError as Error;
         for (text, error) in [
             ("", Error::Missing("HostName")),
             ("HostName=h", Error::Missing("SharedAccessKey")),

@@ -21,9 +21,9 @@ use crate::mqtt::{MAX_MESSAGE, PLAIN, short_name};
 /// Messages on their way at once.
 const WINDOW: u16 = 50;
 /// How long a token lasts.
-const TOKEN: Duration = Duration::from_secs(3_600);
+const TOKEN: Duration = Duration::from_hours(1);
 /// How long an acknowledgement may take before the connection counts as lost.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Messages of one device, and who waits until the other hub has acknowledged all of them.
 pub(super) struct Order {

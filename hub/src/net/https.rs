@@ -1,25 +1,25 @@
 //! HTTPS: MQTT over WebSocket at its address, and a router for everything else.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
-use axum::{Router, extract::connect_info::Connected, routing, serve::IncomingStream};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::mpsc::{self, Receiver},
+use axum::{Extension, Router, extract::ConnectInfo, routing};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
 };
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::{
     Net, NetError, Tls,
-    listener::{Place, bind},
+    listener::{Place, Shared, bind},
     websocket,
 };
 use crate::ClientCertificate;
 
 /// Where MQTT speaks over WebSocket (IoT Hub MQTT guide).
 const WEBSOCKET: &str = "/$iothub/websocket";
-/// Connections that have done their handshakes and wait for the router.
-const READY: usize = 64;
 
 /// Who sends a request.
 #[derive(Debug, Clone)]
@@ -43,9 +43,6 @@ impl Net {
         router: Router,
     ) -> Result<SocketAddr, NetError> {
         let (listener, address) = bind(address).await?;
-        let (ready, taken) = mpsc::channel(READY);
-        let shared = Arc::clone(&self.shared);
-        self.spawn(accept(listener, tls, shared, ready));
         let mqtt = routing::any(websocket::upgrade).with_state(Arc::clone(&self.shared));
         let router = Router::new()
             .route(WEBSOCKET, mqtt)
@@ -54,15 +51,49 @@ impl Net {
         let router = Router::new()
             .fallback_service(router)
             .layer(axum::middleware::map_request(amqp_elsewhere));
-        let service = router.into_make_service_with_connect_info::<Client>();
-        let listener = Secured { taken, address };
+        let shared = Arc::clone(&self.shared);
         self.spawn(async move {
-            // Never ends by itself; an error of one connection is that connection's.
-            if let Err(error) = axum::serve(listener, service).await {
-                tracing::error!(%error, "HTTPS has ended");
+            loop {
+                let (socket, peer) = shared.accept(&listener).await;
+                let (shared, tls, router) = (Arc::clone(&shared), tls.clone(), router.clone());
+                tokio::spawn(async move {
+                    match Box::pin(tls.accept(socket, &shared)).await {
+                        Ok((stream, certificate)) => {
+                            serve(&shared, stream, (peer, certificate), router).await;
+                        }
+                        Err(error) => tracing::info!(%peer, %error, "no TLS handshake: closed"),
+                    }
+                });
             }
         });
         Ok(address)
+    }
+}
+
+/// Serves a connection that has done its handshake.
+async fn serve(
+    shared: &Shared,
+    stream: TlsStream<TcpStream>,
+    (address, certificate): (SocketAddr, Option<Box<ClientCertificate>>),
+    router: Router,
+) {
+    let Some(place) = shared.place_for(address) else {
+        return;
+    };
+    let client = Client {
+        address,
+        certificate,
+        place: Arc::new(place),
+    };
+    let router = router.layer(Extension(ConnectInfo(client)));
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Also between requests: a client that says nothing more connects again.
+        .header_read_timeout(shared.options.opening)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    if let Err(error) = serving.await {
+        tracing::info!(peer = %address, %error, "an HTTP connection was closed");
     }
 }
 
@@ -80,61 +111,4 @@ async fn amqp_elsewhere(mut request: axum::extract::Request) -> axum::extract::R
         *request.uri_mut() = Uri::from_static(EVENT_HUBS);
     }
     request
-}
-
-/// A connection that has done its handshake.
-type Ready = (TlsStream<TcpStream>, Client);
-
-async fn accept(
-    listener: TcpListener,
-    tls: Tls,
-    shared: Arc<super::listener::Shared>,
-    ready: mpsc::Sender<Ready>,
-) {
-    loop {
-        let (socket, address, place) = shared.accept(&listener).await;
-        let (tls, ready) = (tls.clone(), ready.clone());
-        tokio::spawn(async move {
-            match tls.accept(socket).await {
-                Ok((stream, certificate)) => {
-                    let client = Client {
-                        address,
-                        certificate,
-                        place: Arc::new(place),
-                    };
-                    // Without a router, nobody is there to answer.
-                    let _ = ready.send((stream, client)).await;
-                }
-                Err(error) => tracing::info!(peer = %address, %error, "no TLS handshake: closed"),
-            }
-        });
-    }
-}
-
-/// What axum takes its connections from.
-struct Secured {
-    taken: Receiver<Ready>,
-    address: SocketAddr,
-}
-
-impl axum::serve::Listener for Secured {
-    type Io = TlsStream<TcpStream>;
-    type Addr = Client;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.taken.recv().await {
-            Some(ready) => ready,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        Err(io::Error::other(format!("{} is no client", self.address)))
-    }
-}
-
-impl Connected<IncomingStream<'_, Secured>> for Client {
-    fn connect_info(stream: IncomingStream<'_, Secured>) -> Self {
-        stream.remote_addr().clone()
-    }
 }

@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -25,7 +26,8 @@ use crate::{ClientCertificate, ConnectionId, HubOutput};
 pub struct NetOptions {
     /// TCP port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
-    /// Connections beyond this number are closed at once. Default 1,000.
+    /// Connections beyond this number are closed at once. As many again may be in their TLS
+    /// handshakes; beyond, the one that began first is closed. Default 1,000.
     pub max_connections: usize,
     /// Number of the first connection; the next ones count up. Default 2³², so that connections
     /// inside the bench can count from 0.
@@ -34,6 +36,9 @@ pub struct NetOptions {
     pub waiting_events: usize,
     /// Bytes that may wait for a client; beyond, it is closed. Default 1 MiB.
     pub waiting_bytes: usize,
+    /// How long a client may take for its TLS handshake, and for the head of an HTTP request.
+    /// Default 30 s.
+    pub opening: Duration,
 }
 
 impl NetOptions {
@@ -45,6 +50,7 @@ impl NetOptions {
             first_id: 1 << 32,
             waiting_events: 1_024,
             waiting_bytes: 1024 * 1024,
+            opening: Duration::from_secs(30),
         }
     }
 }
@@ -118,8 +124,11 @@ pub(super) struct Shared {
     pub(super) table: Table,
     pub(super) events: Sender<NetEvent>,
     next: AtomicU64,
-    /// Connections that are open, those included that have not finished their handshakes.
+    /// Connections that are open, TLS done.
     open: Arc<AtomicUsize>,
+    /// Connections that do their handshakes.
+    #[cfg(feature = "tls")]
+    pub(super) handshakes: super::handshakes::Handshakes,
 }
 
 /// A connection's place among those that may be open; given back when dropped.
@@ -145,27 +154,32 @@ impl Shared {
         (before < self.options.max_connections).then_some(place)
     }
 
-    /// The next connection that has a place.
-    pub(super) async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, Place) {
+    /// A place for a connection; `None`, with a word in the log, when there are too many.
+    pub(super) fn place_for(&self, peer: SocketAddr) -> Option<Place> {
+        let place = self.place();
+        if place.is_none() {
+            let limit = self.options.max_connections;
+            tracing::warn!(%peer, limit, "too many connections: closed");
+        }
+        place
+    }
+
+    /// The next connection.
+    pub(super) async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr) {
         loop {
             match listener.accept().await {
                 Ok((socket, peer)) => {
-                    let Some(place) = self.place() else {
-                        let limit = self.options.max_connections;
-                        tracing::warn!(%peer, limit, "too many connections: closed");
-                        continue;
-                    };
                     // Small answers are to leave at once; a socket that refuses the option works
                     // all the same.
                     if let Err(error) = socket.set_nodelay(true) {
                         tracing::debug!(%error, "TCP_NODELAY cannot be set");
                     }
-                    return (socket, peer, place);
+                    return (socket, peer);
                 }
                 Err(error) => {
                     // Of a client that went away at once, or out of file handles: both pass.
                     tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
         }
@@ -197,7 +211,10 @@ impl Net {
         let shared = Arc::clone(&net.shared);
         net.spawn(async move {
             loop {
-                let (socket, peer, place) = shared.accept(&listener).await;
+                let (socket, peer) = shared.accept(&listener).await;
+                let Some(place) = shared.place_for(peer) else {
+                    continue;
+                };
                 let peer = Peer {
                     id: shared.number(),
                     address: peer.to_string(),
@@ -226,6 +243,8 @@ impl Net {
             events,
             next: AtomicU64::new(options.first_id),
             open: Arc::default(),
+            #[cfg(feature = "tls")]
+            handshakes: super::handshakes::Handshakes::new(options.max_connections),
             options,
         };
         let net = Self {

@@ -11,13 +11,16 @@
 //! | `Net::listen_tls` | MQTT over TLS 1.2 and 1.3 (8883; feature `tls`) |
 //! | `Net::listen_https` | MQTT over WebSocket, and a router for everything else, such as AMQP over WebSocket (443; feature `https`) |
 //!
-//! Everything is bounded: connections by [`NetOptions::max_connections`], those counted that have
-//! not finished their handshakes; what comes in waits in the sockets while the loop is busy; a
+//! Everything is bounded: connections by [`NetOptions::max_connections`], and as many again in
+//! their handshakes, of which the oldest makes room; handshakes and the heads of HTTP requests in
+//! time by [`NetOptions::opening`], CONNECT by the hub; what comes in waits in the sockets while the loop is busy; a
 //! client that does not take what is sent to it is closed.
 
 #[cfg(feature = "tls")]
 mod certificates;
 mod connection;
+#[cfg(feature = "tls")]
+mod handshakes;
 #[cfg(feature = "https")]
 mod https;
 mod listener;

@@ -1,6 +1,6 @@
 //! TLS 1.2 and 1.3 with client certificates that the hub judges.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{net::TcpStream, sync::watch};
 use tokio_rustls::{
@@ -28,9 +28,6 @@ use super::{
     peer::{self, Authority},
 };
 use crate::ClientCertificate;
-
-/// How long a client may take for its handshake.
-const HANDSHAKE: Duration = Duration::from_secs(30);
 
 /// What TLS shows and whom it knows.
 #[derive(Clone)]
@@ -139,14 +136,24 @@ impl Tls {
     pub(super) async fn accept(
         &self,
         socket: TcpStream,
+        shared: &Shared,
     ) -> io::Result<(TlsStream<TcpStream>, Option<Box<ClientCertificate>>)> {
         let shaken = async {
             let begun = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
             let config = self.config_for(wants_rsa(&begun.client_hello())).await;
             begun.into_stream(config).await
         };
-        let stream = tokio::time::timeout(HANDSHAKE, shaken).await;
-        let stream = stream.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let mut place = shared.handshakes.begin();
+        let stream = tokio::select! {
+            stream = shaken => stream?,
+            () = tokio::time::sleep(shared.options.opening) => {
+                let reason = "the handshake took too long";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+            }
+            () = place.given_up() => {
+                return Err(io::Error::other("too many handshakes: it made room for a newer one"));
+            }
+        };
         let chain = stream.get_ref().1.peer_certificates();
         let certificate = chain.and_then(|chain| peer::read(chain, &self.authorities));
         Ok((stream, certificate.map(Box::new)))
@@ -212,18 +219,20 @@ impl Net {
         let shared = Arc::clone(&self.shared);
         self.spawn(async move {
             loop {
-                let (socket, peer, place) = shared.accept(&listener).await;
+                let (socket, peer) = shared.accept(&listener).await;
                 let (shared, tls) = (Arc::clone(&shared), tls.clone());
                 tokio::spawn(async move {
                     // On the heap and gone after it: a connection that idles has no handshake.
-                    let secured = Box::pin(tls.accept(socket)).await;
+                    let secured = Box::pin(tls.accept(socket, &shared)).await;
                     match secured {
                         Ok((stream, certificate)) => {
-                            mqtt(&shared, stream, peer, certificate).await;
+                            if let Some(place) = shared.place_for(peer) {
+                                mqtt(&shared, stream, peer, certificate).await;
+                                drop(place);
+                            }
                         }
                         Err(error) => tracing::info!(%peer, %error, "no TLS handshake: closed"),
                     }
-                    drop(place);
                 });
             }
         });

@@ -96,32 +96,143 @@ async fn broken_packets_close_their_connection_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_open_handshakes_take_places_but_no_more() {
-    let limit = 50;
-    let host = Host::start(
-        "127.0.0.1",
-        (0, 0),
-        Wishes {
-            connections: Some(limit),
-            ..Wishes::default()
-        },
-    );
-    let host = host.await.unwrap();
-    let mut sockets = Vec::new();
-    for _ in 0..limit {
+async fn who_opens_slowly_is_closed() {
+    let opening = Duration::from_secs(1);
+    let wishes = Wishes {
+        opening: Some(opening),
+        ..Wishes::default()
+    };
+    let host = Host::start("127.0.0.1", (0, 0), wishes).await.unwrap();
+    let begun = std::time::Instant::now();
+    // A handshake that never gets on, on both ports; and the head of a request, byte by byte.
+    let mut handshakes = Vec::new();
+    for address in [host.mqtt, host.https] {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(&[0x16, 0x03, 0x01, 0x02]).await.unwrap();
+        handshakes.push(socket);
+    }
+    let request = tls(&host, host.https.port()).await;
+    let (mut hears, mut says) = tokio::io::split(request);
+    let dripping = tokio::spawn(async move {
+        for byte in b"GET /devices/x HTTP/1.1\r\nHost: localhost\r\nX: "
+            .iter()
+            .cycle()
+        {
+            if says.write_all(&[*byte]).await.is_err() || says.flush().await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(is_closed(&mut hears).await);
+    for socket in &mut handshakes {
+        assert!(is_closed(socket).await);
+    }
+    assert!(begun.elapsed() >= opening);
+    dripping.abort();
+    // Who opens in time stays: a device, and a request after another.
+    let mut quiet = tls(&host, host.mqtt.port()).await;
+    tokio::time::sleep(opening * 2).await;
+    quiet.write_all(&[0xe0, 0]).await.unwrap();
+    assert!(is_closed(&mut quiet).await);
+}
+
+/// Resident memory in KiB; 0 where the system does not tell.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    number.unwrap_or(0)
+}
+
+/// As many sockets as the system lets this process have, less some to work with.
+fn room_for_sockets() -> usize {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let all = limit.maximum;
+        let raised = Rlimit {
+            current: all,
+            maximum: all,
+        };
+        // Where it is refused, what there is must do.
+        let _ = setrlimit(Resource::Nofile, raised);
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        usize::try_from(files.saturating_sub(4_000)).unwrap_or(usize::MAX)
+    }
+    #[cfg(not(unix))]
+    2_000
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_half_open_sockets_hold_up_nobody() {
+    let limit = 500;
+    let wishes = Wishes {
+        connections: Some(limit),
+        ..Wishes::default()
+    };
+    let host = Host::start("127.0.0.1", (0, 0), wishes).await.unwrap();
+    let sockets = room_for_sockets().min(10_000);
+    if sockets < 10_000 {
+        eprintln!("the system has room for {sockets} sockets instead of 10,000");
+    }
+    let mut good = crate::rust::device(&host, "good").await;
+    let before = resident();
+    let mut half_open = Vec::with_capacity(sockets);
+    let mut late = None;
+    for number in 0..sockets {
         // The beginning of a handshake, and then nothing.
         let mut socket = TcpStream::connect(host.mqtt).await.unwrap();
-        socket.write_all(&[0x16, 0x03, 0x01]).await.unwrap();
-        sockets.push(socket);
+        // It may have made room for a newer one already.
+        let _ = socket.write_all(&[0x16, 0x03, 0x01]).await;
+        half_open.push(socket);
+        if number == sockets / 2 {
+            // One that means well is let in among them, and those that are in go on.
+            late = Some(crate::rust::device(&host, "late").await);
+        }
     }
-    // One too many is closed at once, not queued.
+    good.send("still here").await;
+    late.unwrap().send("here as well").await;
+    assert_eq!(host.messages().await.len(), 2);
+    let grown = resident().saturating_sub(before);
+    // Both ends of the sockets are this process's, and a client's end is most of it.
+    assert!(
+        grown < 200 * 1024,
+        "{grown} KiB for {sockets} half-open sockets"
+    );
+    let held = half_open.iter_mut().rev().take(limit / 2);
+    for socket in held {
+        // The newest wait for their time; they were not closed for want of room.
+        let mut byte = [0];
+        let closed = socket.try_read(&mut byte);
+        assert!(
+            matches!(&closed, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+            "{closed:?}"
+        );
+    }
+    assert!(is_closed(&mut half_open[0]).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_are_bounded() {
+    let wishes = Wishes {
+        connections: Some(5),
+        ..Wishes::default()
+    };
+    let host = Host::start("127.0.0.1", (0, 0), wishes).await.unwrap();
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        open.push(tls(&host, host.mqtt.port()).await);
+    }
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let mut late = TcpStream::connect(host.mqtt).await.unwrap();
+    // One too many is closed at once, not queued.
+    let mut late = tls(&host, host.mqtt.port()).await;
     assert!(is_closed(&mut late).await);
     // A place that is given back is taken by the next.
-    drop(sockets.pop());
+    drop(open.pop());
     tokio::time::sleep(Duration::from_millis(200)).await;
     let mut good = tls(&host, host.mqtt.port()).await;
-    good.write_all(&[0xe0, 0]).await.unwrap();
-    assert!(is_closed(&mut good).await);
+    let heard = tokio::time::timeout(Duration::from_millis(200), good.read_u8()).await;
+    assert!(heard.is_err(), "it was closed");
 }

@@ -16,6 +16,7 @@ pub(crate) struct Host {
     pub(crate) hub: HubHandle,
     pub(crate) name: String,
     pub(crate) mqtt: SocketAddr,
+    pub(crate) https: SocketAddr,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) epoch: Epoch,
     net: Arc<Net>,
@@ -36,6 +37,7 @@ pub(crate) struct Wishes {
     pub(crate) authorities: Vec<(String, String)>,
     pub(crate) change: Option<Change>,
     pub(crate) connections: Option<usize>,
+    pub(crate) opening: Option<std::time::Duration>,
 }
 
 impl Host {
@@ -65,12 +67,15 @@ impl Host {
         if let Some(connections) = wishes.connections {
             settings.max_connections = connections;
         }
+        if let Some(opening) = wishes.opening {
+            settings.opening = opening;
+        }
         let (net, mut events) = Net::closed(settings);
         let at = |port| format!("{address}:{port}").parse().unwrap();
         let mqtt = net.listen_tls(at(mqtt), tls.clone()).await?;
         let files = folder.path().join("files");
         let router = uploads(hub.clone(), files, service::router(hub.clone()));
-        net.listen_https(at(https), tls, router).await?;
+        let https = net.listen_https(at(https), tls, router).await?;
         let net = Arc::new(net);
         let sockets = Arc::clone(&net);
         let begin = tokio::time::Instant::now();
@@ -121,6 +126,7 @@ impl Host {
             hub,
             name: address.to_owned(),
             mqtt,
+            https,
             folder,
             epoch,
             net,

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use rumqttc::{
-    AsyncClient, Event, Incoming, MqttOptions, QoS, TlsConfiguration, Transport,
+    AsyncClient, Event, EventLoop, Incoming, MqttOptions, QoS, TlsConfiguration, Transport,
     tokio_rustls::rustls::{
-        ClientConfig, RootCertStore,
+        ClientConfig, RootCertStore, SupportedProtocolVersion,
         crypto::ring::default_provider,
         pki_types::{CertificateDer, pem::PemObject},
         version::{TLS12, TLS13},
@@ -25,6 +25,57 @@ fn password(host: &Host, device: &str) -> String {
     sas::device_token(&host.name, &id, &derive_key(1, &id), expiry)
 }
 
+/// A device with rumqttc.
+pub(crate) struct Device {
+    id: &'static str,
+    client: AsyncClient,
+    events: EventLoop,
+}
+
+/// Registers a device, and connects it with either version of TLS.
+pub(crate) async fn device(host: &Host, id: &'static str) -> Device {
+    host.add(id).await;
+    let mut device = device_over(host, id, &[&TLS12, &TLS13]);
+    let connected = device.events.poll().await.unwrap();
+    assert!(matches!(connected, Event::Incoming(Incoming::ConnAck(_))));
+    device
+}
+
+fn device_over(
+    host: &Host,
+    id: &'static str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Device {
+    let mut roots = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_file(host.ca()).unwrap();
+    roots.add(ca).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut options = MqttOptions::new(id, "localhost", host.mqtt.port());
+    options.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::new(config))));
+    let user = format!("127.0.0.1/{id}/?api-version=2021-04-12");
+    options.set_credentials(user, password(host, id));
+    options.set_keep_alive(Duration::from_mins(1));
+    let (client, events) = AsyncClient::new(options, 10);
+    Device { id, client, events }
+}
+
+impl Device {
+    /// Sends a message and waits until it is acknowledged.
+    pub(crate) async fn send(&mut self, body: &str) {
+        let topic = format!("devices/{}/messages/events/", self.id);
+        let sent = self.client.publish(topic, QoS::AtLeastOnce, false, body);
+        sent.await.unwrap();
+        while !matches!(
+            self.events.poll().await.unwrap(),
+            Event::Incoming(Incoming::PubAck(_))
+        ) {}
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rumqttc_over_both_versions_of_tls() {
     let host = Host::start("127.0.0.1", (0, 0), Wishes::default())
@@ -32,31 +83,7 @@ async fn rumqttc_over_both_versions_of_tls() {
         .unwrap();
     host.add("dev-1").await;
     for version in [&TLS12, &TLS13] {
-        let mut roots = RootCertStore::empty();
-        let ca = CertificateDer::from_pem_file(host.ca()).unwrap();
-        roots.add(ca).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut options = MqttOptions::new("dev-1", "localhost", host.mqtt.port());
-        options.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::new(config))));
-        options.set_credentials(
-            "127.0.0.1/dev-1/?api-version=2021-04-12",
-            password(&host, "dev-1"),
-        );
-        options.set_keep_alive(Duration::from_mins(1));
-        let (client, mut events) = AsyncClient::new(options, 10);
-        let topic = "devices/dev-1/messages/events/";
-        client
-            .publish(topic, QoS::AtLeastOnce, false, "x")
-            .await
-            .unwrap();
-        while !matches!(
-            events.poll().await.unwrap(),
-            Event::Incoming(Incoming::PubAck(_))
-        ) {}
+        device_over(&host, "dev-1", &[version]).send("x").await;
     }
     assert_eq!(host.messages().await.len(), 2);
 }
