@@ -1,24 +1,38 @@
 //! The page of Twinbench, in the desktop window and in a browser alike.
 //!
-//! It asks the bench's API for the list of devices each second and shows it. What it shows in which
-//! state is decided in [`view`], which knows no browser and is tested on any machine.
+//! - [`state`] is what is known of the bench: one store, fed by deltas over one WebSocket.
+//! - [`app`] is what all views share: the store, the clock, the selection, what keys do.
+//! - [`shell`] stands around every view, [`views`] are what the rail leads to, [`parts`] is what
+//!   they are made of, [`chart`] and [`board`] draw.
+//!
+//! What is decided without a browser (deltas, ranges of time, layouts, texts) is in plain functions
+//! with tests that run on any machine.
 //!
 //! **Invariant:** the page depends on `model` and `plot` only, and talks to the API like any other
 //! client.
 
+#![expect(
+    unreachable_pub,
+    reason = "the macros of components and stores write their own visibility"
+)]
+
 mod api;
-#[expect(
-    unreachable_pub,
-    reason = "the macro of components writes its own visibility"
-)]
-mod fleet;
-#[expect(
-    unreachable_pub,
-    reason = "the macro of components writes its own visibility"
-)]
+mod app;
+mod board;
+mod chart;
+mod format;
+mod keep;
+mod keys;
+mod live;
 mod page;
+mod parts;
 mod place;
-mod view;
+mod route;
+mod shell;
+mod state;
+mod views;
+mod wire;
+mod words;
 
 fn main() {
     console_error_panic_hook::set_once();

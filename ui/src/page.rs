@@ -1,140 +1,172 @@
-//! The whole page: top bar, and one of its faces below.
+//! The whole page: the shell, and the view that the address names.
 
-use gloo_timers::future::TimeoutFuture;
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 
 use crate::{
-    api,
-    fleet::Fleet,
+    app::{App, Theme},
+    keep,
+    keys::{Command, Keys},
+    live,
+    parts::{Loading, TroubleBox},
     place::Place,
-    view::{Face, Known, clock, count},
+    route::Route,
+    shell::{Help, Inspector, Palette, Rail, Timeline, Toasts, TopBar},
+    state::LiveStoreFields as _,
+    views, words as w,
 };
-
-/// How often the bench is asked, in milliseconds of the wall clock.
-const EVERY: u32 = 1_000;
 
 /// The page.
 #[component]
 pub(crate) fn Page() -> impl IntoView {
-    let known = RwSignal::new(Known::default());
-    spawn_local(watch(known));
-    Effect::new(move || document().set_title(&known.read().title()));
-    let face = Memo::new(move |_| known.read().face());
+    let app = App::new(Place::find());
+    provide_context(app);
+    live::start(app);
+    listen(app);
+    Effect::new(move || {
+        let status = app.live.status().get();
+        let title = status.map_or_else(
+            || w::TITLE.to_owned(),
+            |status| {
+                let devices = crate::format::count(status.bench.devices, w::DEVICE);
+                format!(
+                    "{} \u{b7} {devices} \u{b7} {}",
+                    status.bench.bench,
+                    w::TITLE
+                )
+            },
+        );
+        document().set_title(&title);
+    });
+    Effect::new(move || {
+        let theme = app.theme.get();
+        keep::set("theme", theme.name());
+        if let Some(root) = document().document_element() {
+            // A page that cannot be dark is light.
+            let _ = match theme {
+                Theme::System => root.remove_attribute("data-theme"),
+                theme => root.set_attribute("data-theme", theme.name()),
+            };
+        }
+    });
+    let stale = Memo::new(move |_| {
+        app.live
+            .trouble()
+            .get()
+            .filter(|_| app.live.status().read().is_some())
+    });
+    let known = Memo::new(move |_| app.live.status().read().is_some());
+    let route = Memo::new(move |_| app.route.get());
     view! {
-        <Top known />
-        <main>
-            {move || match face.get() {
-                Face::Waiting => view! { <Waiting /> }.into_any(),
-                Face::Trouble => view! { <TroubleCard known /> }.into_any(),
-                Face::Empty => view! { <Empty /> }.into_any(),
-                Face::Fleet => view! { <Stale known /> <Fleet known /> }.into_any(),
-            }}
-        </main>
+        <div class="shell">
+            <TopBar />
+            <Rail />
+            <main class="main" id="main" tabindex="-1">
+                {move || {
+                    stale
+                        .get()
+                        .map(|trouble| {
+                            let (what, next) = trouble.words();
+                            view! { <p class="behind" role="status">{w::STALE} {what} ". " {next}</p> }
+                        })
+                }}
+                {move || {
+                    if known.get() {
+                        return shown(&route.get());
+                    }
+                    match app.live.trouble().get() {
+                        Some(trouble) => view! { <TroubleBox trouble again=move |()| reload() /> }.into_any(),
+                        None => view! { <Loading what=w::CONNECTING /> }.into_any(),
+                    }
+                }}
+            </main>
+            <Inspector />
+            <Timeline />
+        </div>
+        <Palette />
+        <Help />
+        <Toasts />
+        <views::DropZone />
     }
 }
 
-/// Asks for ever, one question at a time.
-async fn watch(known: RwSignal<Known>) {
-    let place = Place::find();
-    loop {
-        let news = api::snapshot(&place).await;
-        known.update(|known| known.learn(news));
-        TimeoutFuture::new(EVERY).await;
+fn shown(route: &Route) -> AnyView {
+    match route.clone() {
+        Route::Start => view! { <views::Start /> }.into_any(),
+        Route::Fleet => view! { <views::Fleet /> }.into_any(),
+        Route::Device(id) => view! { <views::Device id /> }.into_any(),
+        Route::Charts => view! { <views::Charts /> }.into_any(),
+        Route::Journey => view! { <views::Journey /> }.into_any(),
+        Route::Twins(open) => view! { <views::Twins open /> }.into_any(),
+        Route::Workflows(open) => view! { <views::Workflows open /> }.into_any(),
+        Route::Scenarios(run) => view! { <views::Scenarios run /> }.into_any(),
+        Route::Recordings => view! { <views::Recordings /> }.into_any(),
+        Route::Machines => view! { <views::Machines /> }.into_any(),
     }
 }
 
-/// Bench, virtual clock, counts.
-#[component]
-fn Top(known: RwSignal<Known>) -> impl IntoView {
-    let status = move || {
-        known
-            .read()
-            .snapshot
-            .as_ref()
-            .map(|snapshot| snapshot.status.clone())
+/// Keys and the address, for as long as the page lives.
+fn listen(app: App) {
+    let keys = StoredValue::new(Keys::default());
+    let handle = window_event_listener(leptos::ev::keydown, move |event| {
+        let typing = typing(&event);
+        let ctrl = event.ctrl_key() || event.meta_key();
+        let mut state = keys.get_value();
+        let command = state.press(&event.key(), ctrl, typing);
+        keys.set_value(state);
+        if event.key() == "Escape" && !typing {
+            app.pick.set(crate::app::Pick::Nothing);
+        }
+        if let Some(command) = command {
+            event.prevent_default();
+            if command == Command::Filter {
+                focus_filter();
+            } else {
+                app.run(command);
+            }
+        }
+    });
+    std::mem::forget(handle);
+    let handle = window_event_listener(leptos::ev::hashchange, move |_| {
+        let hash = window().location().hash().unwrap_or_default();
+        let route = Route::of_hash(&hash);
+        if route != app.route.get_untracked() {
+            app.route.set(route);
+        }
+    });
+    std::mem::forget(handle);
+}
+
+/// Whether a key goes into a field, or presses the button that has the focus.
+fn typing(event: &leptos::ev::KeyboardEvent) -> bool {
+    use wasm_bindgen::JsCast as _;
+    let Some(element) = event
+        .target()
+        .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
+    else {
+        return false;
     };
-    view! {
-        <header class="top">
-            <h1>{move || status().map_or_else(|| "Twinbench".into(), |status| status.bench)}</h1>
-            {move || {
-                status()
-                    .map(|status| {
-                        view! {
-                            <span class="clock" title=format!("virtual time; {}", status.utc)>
-                                {clock(status.virtual_nanos)}
-                            </span>
-                            <span class="facts">
-                                <span>{count(status.devices, "device")}</span>
-                                <span>{count(status.messages, "message")}</span>
-                                <span class:alerts=move || status.alerts != 0>
-                                    {count(status.alerts, "alert")}
-                                </span>
-                            </span>
-                        }
-                    })
-            }}
-        </header>
+    let tag = element.tag_name().to_lowercase();
+    let button = tag == "button"
+        || tag == "summary"
+        || element.get_attribute("role").as_deref() == Some("button");
+    matches!(tag.as_str(), "input" | "textarea" | "select") || (button && event.key() == " ")
+}
+
+/// The first field of the view that filters.
+fn focus_filter() {
+    use wasm_bindgen::JsCast as _;
+    let found = document()
+        .query_selector("main [data-filter]")
+        .ok()
+        .flatten();
+    if let Some(field) = found.and_then(|found| found.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // A view without a filter has nowhere to go.
+        let _ = field.focus();
     }
 }
 
-/// The first answer is on its way.
-#[component]
-fn Waiting() -> impl IntoView {
-    view! {
-        <section class="card" aria-busy="true">
-            <h2>"Asking the bench for its devices\u{2026}"</h2>
-            <p class="waiting"></p>
-            <p class="waiting"></p>
-        </section>
-    }
-}
-
-/// There was never an answer.
-#[component]
-fn TroubleCard(known: RwSignal<Known>) -> impl IntoView {
-    let words = move || {
-        known
-            .read()
-            .trouble
-            .as_ref()
-            .map(crate::view::Trouble::words)
-            .unwrap_or_default()
-    };
-    view! {
-        <section class="card error" role="alert">
-            <h2>{move || words().0}</h2>
-            <p>{move || words().1}</p>
-            <button on:click=move |_| reload()>"Try again now"</button>
-        </section>
-    }
-}
-
-/// A bench without devices.
-#[component]
-fn Empty() -> impl IntoView {
-    view! {
-        <section class="card">
-            <h2>"This bench has no devices"</h2>
-            <p>"Add a " <code>"[[device]]"</code> " table to its bench file and start it again."</p>
-            <button on:click=move |_| reload()>"Look again"</button>
-        </section>
-    }
-}
-
-/// Says that what is shown is old, and why.
-#[component]
-fn Stale(known: RwSignal<Known>) -> impl IntoView {
-    move || {
-        let words = known
-            .read()
-            .trouble
-            .as_ref()
-            .map(crate::view::Trouble::words);
-        words.map(|(what, next)| view! { <p class="stale" role="status">{what} ". The list below is old. " {next}</p> })
-    }
-}
-
-fn reload() {
+/// Begins anew.
+pub(crate) fn reload() {
     // A page that cannot reload keeps asking anyway.
     let _ = window().location().reload();
 }

@@ -26,6 +26,17 @@ impl Place {
         })
     }
 
+    /// The address of a WebSocket at the API.
+    pub(crate) fn socket(&self, path: &str) -> String {
+        let origin = if self.origin.is_empty() {
+            let location = leptos::prelude::window().location();
+            location.origin().unwrap_or_default()
+        } else {
+            self.origin.clone()
+        };
+        format!("{}{path}", origin.replacen("http", "ws", 1))
+    }
+
     /// `window.__TWINBENCH__ = {origin, key}`.
     fn of_window() -> Option<Self> {
         let told = js_sys::Reflect::get(&js_sys::global(), &"__TWINBENCH__".into()).ok()?;
@@ -41,6 +52,12 @@ fn key_of_browser() -> Option<String> {
     let given = [location.hash().ok()?, location.search().ok()?]
         .iter()
         .find_map(|part| code(part));
+    if given.is_some() {
+        // The key leaves the address bar, and with it the history. A browser that refuses keeps it.
+        let _ = window.history().and_then(|history| {
+            history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some("/#/"))
+        });
+    }
     if let (Some(key), Some(storage)) = (&given, &storage) {
         // A page without storage asks again after a reload, no more.
         let _ = storage.set_item(STORED, key);

@@ -31,7 +31,7 @@ enum Verb {
     /// Build the page and the window, and open it.
     App(app::Args),
     /// Build the page only, into `ui/dist`.
-    Ui,
+    Ui(page::Args),
     /// Rebuild the board's firmware and the committed image of it.
     Firmware(firmware::Args),
     /// Measure and print figures.
@@ -52,7 +52,7 @@ pub fn main() -> Result<()> {
         Verb::Test(args) => test::run(&args),
         Verb::Setup(args) => setup::run(&args),
         Verb::App(args) => app::run(&args),
-        Verb::Ui => page::run(),
+        Verb::Ui(args) => page::run(&args),
         Verb::Firmware(args) => firmware::run(&args),
         Verb::Bench(args) => figures::run(&args),
         Verb::Sim(args) => figures::sim(&args),

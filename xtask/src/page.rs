@@ -1,6 +1,6 @@
 //! Building the page: the wasm module, its glue, and the files beside it.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path};
 
 use miette::{IntoDiagnostic as _, Result, WrapErr as _, miette};
 use wasm_bindgen_cli_support::Bindgen;
@@ -17,17 +17,36 @@ const STATIC: &str = "ui/static";
 /// Where the page is put; the server and the window take it from there.
 pub(crate) const DIST: &str = "ui/dist";
 
+/// What `cargo xtask ui` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Build without optimisation: sooner ready, many times as large.
+    #[arg(long)]
+    debug: bool,
+}
+
 /// `cargo xtask ui`.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(args: &Args) -> Result<()> {
     let left = setup::ensure(&[Need::WasmTarget]);
     if !left.is_empty() {
         return Err(miette!("the page needs: {}", setup::names(&left)));
     }
-    build()
+    if args.debug {
+        make("dev", "debug")
+    } else {
+        build()
+    }
 }
+
+/// The most that the page's program may have after gzip, in bytes.
+const MOST_GZIP: usize = 1_500_000;
 
 /// Builds the page with a compiler that is there.
 pub(crate) fn build() -> Result<()> {
+    make("wasm", "wasm")
+}
+
+fn make(profile: &str, folder: &str) -> Result<()> {
     let compiler = toolchain::for_target(WASM)
         .ok_or_else(|| miette!("no compiler here builds for {WASM}: run `cargo xtask setup`"))?;
     let target = place::target()?;
@@ -39,12 +58,12 @@ pub(crate) fn build() -> Result<()> {
         "--target",
         WASM,
         "--profile",
-        "wasm",
+        profile,
         "--target-dir",
     ]);
     shell::run(cargo.arg(&target))?;
 
-    let module = target.join(WASM).join("wasm/twinbench-ui.wasm");
+    let module = target.join(WASM).join(folder).join("twinbench-ui.wasm");
     let dist = place::root().join(DIST);
     let parent = dist.parent().unwrap_or(Path::new("."));
     // Made aside and put in place at the end: a window that starts meanwhile finds a whole page.
@@ -68,11 +87,26 @@ pub(crate) fn build() -> Result<()> {
         .into_diagnostic()
         .wrap_err_with(|| format!("failed to put the page into {}", dist.display()))?;
     open_to_readers(&dist)?;
-    let size = fs::metadata(dist.join("twinbench-ui_bg.wasm"))
-        .into_diagnostic()?
-        .len();
-    eprintln!("page: {DIST} ({} KiB of wasm)", size / 1024);
+    let module = fs::read(dist.join("twinbench-ui_bg.wasm")).into_diagnostic()?;
+    let packed = gzip(&module)?;
+    eprintln!(
+        "page: {DIST} ({} KiB of wasm, {} KiB gzip)",
+        module.len() / 1024,
+        packed / 1024
+    );
+    if profile == "wasm" && packed > MOST_GZIP {
+        return Err(miette!(
+            "the page's program has {packed} bytes gzip, more than {MOST_GZIP}: look at what was added with `twiggy top`"
+        ));
+    }
     Ok(())
+}
+
+/// How many bytes are left after gzip.
+fn gzip(bytes: &[u8]) -> Result<usize> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).into_diagnostic()?;
+    Ok(encoder.finish().into_diagnostic()?.len())
 }
 
 fn copy_files(from: &Path, to: &Path) -> Result<()> {

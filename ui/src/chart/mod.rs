@@ -1,0 +1,16 @@
+//! Charts on canvas: panes that a person looks into.
+//!
+//! `plot` draws them; here are the canvas, the gestures, the data and what leaves as a file.
+
+mod canvas;
+mod data;
+mod desk;
+mod export;
+mod pane;
+mod time_view;
+
+pub(crate) use canvas::theme_of_page;
+pub(crate) use data::{Channels, Kind, rows};
+pub(crate) use desk::{Desk, DeskBar, PaneSpec, Panes, layouts, save_layout};
+pub(crate) use export::save;
+pub(crate) use time_view::TimeView;

@@ -1,0 +1,27 @@
+//! What the rail leads to.
+
+mod charts;
+mod copy;
+mod device;
+mod drop;
+mod fleet;
+mod journey;
+mod machines;
+mod read;
+mod recordings;
+mod scenarios;
+mod start;
+mod twins;
+mod workflows;
+
+pub(crate) use charts::Charts;
+pub(crate) use device::Device;
+pub(crate) use drop::DropZone;
+pub(crate) use fleet::Fleet;
+pub(crate) use journey::Journey;
+pub(crate) use machines::Machines;
+pub(crate) use recordings::Recordings;
+pub(crate) use scenarios::Scenarios;
+pub(crate) use start::Start;
+pub(crate) use twins::Twins;
+pub(crate) use workflows::Workflows;

@@ -1,0 +1,320 @@
+//! Orchestrations: list, Gantt, sequence, history; what they called.
+
+mod gantt;
+mod history;
+mod sequence;
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use serde_json::{Value, json};
+
+use super::read::{Asked, number, part, text};
+use crate::{
+    app::{App, Pick},
+    format,
+    parts::{Column, Empty, Field, Grid, JsonEdit, Loading, Split, Sure, Tabs, Tree, TroubleBox},
+    route::{Route, encode},
+    words as w,
+};
+
+const COLUMNS: [Column; 5] = [
+    Column::fixed(""),
+    Column::fixed(w::INSTANCE),
+    Column::fixed(w::NAME),
+    Column::fixed(w::CREATED),
+    Column::fixed(w::DURATION),
+];
+const CALLS: [Column; 5] = [
+    Column::fixed(w::TIME),
+    Column::fixed(w::CONNECTOR),
+    Column::fixed(w::TARGET),
+    Column::fixed(w::STATUS),
+    Column::fixed(w::CONTENT),
+];
+
+/// The id of an instance.
+pub(crate) fn id_of(instance: &Value) -> String {
+    text(instance, &["id", "instance", "instance_id", "instanceId"])
+}
+
+/// The runtime status, in lower case.
+pub(crate) fn status_of(instance: &Value) -> String {
+    text(
+        instance,
+        &["status", "state", "runtime_status", "runtimeStatus"],
+    )
+    .to_lowercase()
+}
+
+/// Begin and end in nanoseconds of virtual time.
+pub(crate) fn span_of(instance: &Value) -> (Option<u64>, Option<u64>) {
+    (
+        number(
+            instance,
+            &["created_at", "created", "started_at", "at", "start"],
+        ),
+        number(
+            instance,
+            &[
+                "completed_at",
+                "completed",
+                "ended_at",
+                "end",
+                "updated_at",
+                "updated",
+            ],
+        ),
+    )
+}
+
+/// The colour class of a status.
+fn class_of(status: &str) -> &'static str {
+    match status {
+        "running" | "pending" => "dot info",
+        "completed" => "dot ok",
+        "failed" | "terminated" | "canceled" => "dot bad",
+        "suspended" => "dot warn",
+        _ => "dot",
+    }
+}
+
+/// The view.
+#[component]
+pub(crate) fn Workflows(open: Option<String>) -> impl IntoView {
+    let app = expect_context::<App>();
+    let list = Asked::new(app, "/bench/workflows", 4);
+    let tab = RwSignal::new("list");
+    let wanted = RwSignal::new(String::new());
+    let rows = Memo::new(move |_| {
+        let wanted = wanted.get().to_lowercase();
+        let fits = |instance: &Value| {
+            let all = format!(
+                "{} {} {}",
+                id_of(instance),
+                text(instance, &["name"]),
+                status_of(instance)
+            );
+            all.to_lowercase().contains(&wanted)
+        };
+        let mut rows: Vec<Value> = list.rows().into_iter().filter(fits).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(span_of(row).0));
+        Arc::new(rows)
+    });
+    let tabs = Signal::derive(|| {
+        vec![
+            ("list", w::LIST),
+            ("gantt", w::GANTT),
+            ("outbox", w::OUTBOX),
+        ]
+    });
+    let opened = open.clone();
+    let selected = Memo::new(move |_| {
+        let open = opened.as_ref()?;
+        rows.read().iter().position(|row| id_of(row) == *open)
+    });
+    let go = move |row: usize| {
+        if let Some(instance) = rows.with_untracked(|rows| rows.get(row).cloned()) {
+            app.go(&Route::Workflows(Some(id_of(&instance))));
+        }
+    };
+    let cells = move |row: usize| {
+        let instance = Memo::new(move |_| rows.read().get(row).cloned().unwrap_or_default());
+        let status = move || status_of(&instance.read());
+        let created = move || {
+            span_of(&instance.read())
+                .0
+                .map(|at| app.time(at))
+                .unwrap_or_default()
+        };
+        let lasted = move || match span_of(&instance.read()) {
+            (Some(from), Some(to)) => format::span(to.saturating_sub(from)),
+            _ => String::new(),
+        };
+        view! {
+            <span class=move || class_of(&status()) title=status></span>
+            <span class="mono">{move || id_of(&instance.read())}</span>
+            <span>{move || text(&instance.read(), &["name"])}</span>
+            <span class="mono">{created}</span>
+            <span class="number">{lasted}</span>
+        }
+        .into_any()
+    };
+    let state = list.state();
+    let first = view! {
+        <Tabs label=w::WORKFLOWS tabs=tabs open=tab />
+        {move || match (tab.get(), state.get()) {
+            ("outbox", _) => view! { <Outbox /> }.into_any(),
+            (_, None) => view! { <Loading what=w::CONNECTING /> }.into_any(),
+            (_, Some(Some(trouble))) => view! { <TroubleBox trouble again=move |()| list.again() /> }.into_any(),
+            (_, Some(None)) if rows.read().is_empty() => view! {
+                <Empty what=w::NO_WORKFLOWS how=w::NO_WORKFLOWS_HOW><a class="button" href=Route::Scenarios(None).hash()>{w::SCENARIOS}</a></Empty>
+            }.into_any(),
+            ("gantt", Some(None)) => view! { <gantt::Gantt rows=rows /> }.into_any(),
+            (_, Some(None)) => view! {
+                <div class="head"><input type="search" class="grow" data-filter="" placeholder=w::SEARCH_WORKFLOWS aria-label=w::SEARCH_WORKFLOWS on:input=move |event| wanted.set(event_target_value(&event)) /></div>
+                <Grid label=w::WORKFLOWS columns=&COLUMNS widths="14px minmax(140px, 1.6fr) minmax(90px, 1fr) 110px 90px" rows=Signal::derive(move || rows.read().len()) selected=selected select=go open=go cells=cells />
+            }.into_any(),
+        }}
+    }
+    .into_any();
+    let second = match open {
+        Some(id) => view! { <Instance id /> }.into_any(),
+        None => view! { <Empty what=w::WORKFLOWS how=w::PICK_WORKFLOW /> }.into_any(),
+    };
+    view! {
+        <div class="head"><h1>{w::WORKFLOWS}</h1></div>
+        <Split name="workflows" size=560.0 first=first second=second />
+    }
+}
+
+/// One orchestration.
+#[component]
+fn Instance(id: String) -> impl IntoView {
+    let app = expect_context::<App>();
+    let path = format!("/bench/workflows/{}", encode(&id));
+    let asked = Asked::new(app, path.clone(), 3);
+    let state = asked.state();
+    let tab = RwSignal::new("history");
+    let tabs = Signal::derive(|| {
+        vec![
+            ("history", w::HISTORY),
+            ("sequence", w::SEQUENCE),
+            ("facts", w::DETAIL),
+            ("raise", w::RAISE),
+        ]
+    });
+    let act = {
+        let path = path.clone();
+        move |what: &'static str| {
+            let path = format!("{path}/{what}");
+            Callback::new(move |()| {
+                app.act_then(path.clone(), json!({}), move |_| {
+                    app.say("ok", w::WORKFLOW_DONE, "");
+                    asked.again();
+                });
+            })
+        }
+    };
+    let value = Memo::new(move |_| asked.value().unwrap_or_default());
+    let history = Memo::new(move |_| match part(&value.read(), &["history"]) {
+        Value::Array(list) => list,
+        _ => Vec::new(),
+    });
+    let event_name = RwSignal::new(String::new());
+    let payload = RwSignal::new("{}".to_owned());
+    let raise = {
+        let path = format!("{path}/raise");
+        move |input: Value| {
+            let body = json!({ "name": event_name.get_untracked(), "event": event_name.get_untracked(), "input": input });
+            app.act_then(path.clone(), body, move |_| {
+                app.say("ok", w::WORKFLOW_DONE, "");
+                asked.again();
+            });
+        }
+    };
+    let status = move || status_of(&value.read());
+    let (suspend, resume, terminate, rewind, restart, purge) = (
+        act("suspend"),
+        act("resume"),
+        act("terminate"),
+        act("rewind"),
+        act("restart"),
+        act("purge"),
+    );
+    move || match state.get() {
+        None => view! { <Loading what=w::CONNECTING /> }.into_any(),
+        Some(Some(trouble)) => {
+            view! { <TroubleBox trouble again=move |()| asked.again() /> }.into_any()
+        }
+        Some(None) => {
+            let raise = raise.clone();
+            view! {
+                <div class="head">
+                    <h1 class="mono" data-test="instance">{id.clone()}</h1>
+                    <span class="tag" data-test="instance-status">{status}</span>
+                    <span class="grow"></span>
+                    <button on:click=move |_| suspend.run(())>{w::SUSPEND}</button>
+                    <button on:click=move |_| resume.run(())>{w::RESUME}</button>
+                    <button on:click=move |_| rewind.run(())>{w::REWIND}</button>
+                    <button on:click=move |_| restart.run(())>{w::RESTART}</button>
+                    <Sure label=w::TERMINATE act=terminate />
+                    <Sure label=w::PURGE act=purge />
+                </div>
+                <Tabs label=w::INSTANCE tabs=tabs open=tab />
+                {move || {
+                    let raise = raise.clone();
+                    match tab.get() {
+                        "sequence" => view! { <sequence::Sequence history=history /> }.into_any(),
+                        "facts" => view! { <div class="pad scroll"><Tree value=facts(&value.read()) /></div> }.into_any(),
+                        "raise" => view! {
+                            <div class="pad stack fill">
+                                <Field label=w::EVENT_NAME>
+                                    <input data-test="event-name" prop:value=move || event_name.get() on:input=move |event| event_name.set(event_target_value(&event)) />
+                                </Field>
+                                <JsonEdit text=payload label=w::PAYLOAD save=raise action=w::RAISE />
+                            </div>
+                        }.into_any(),
+                        _ => view! { <history::History history=history /> }.into_any(),
+                    }
+                }}
+            }
+            .into_any()
+        }
+    }
+}
+
+/// What is known of an instance besides its history.
+fn facts(instance: &Value) -> Value {
+    let mut facts = instance.clone();
+    if let Value::Object(map) = &mut facts {
+        map.remove("history");
+    }
+    facts
+}
+
+/// Calls that connectors would have made.
+#[component]
+fn Outbox() -> impl IntoView {
+    let app = expect_context::<App>();
+    let asked = Asked::new(app, "/bench/outbox", 4);
+    let picked = RwSignal::new(None::<usize>);
+    let rows = Memo::new(move |_| asked.rows());
+    let cells = move |row: usize| {
+        let call = Memo::new(move |_| rows.read().get(row).cloned().unwrap_or_default());
+        let at = move || number(&call.read(), &["at", "time"]);
+        view! {
+            <span class="mono">{move || at().map(|at| app.time(at)).unwrap_or_default()}</span>
+            <span>{move || text(&call.read(), &["connector", "kind", "lane"])}</span>
+            <span class="mono">{move || text(&call.read(), &["target", "to", "url", "recipient", "device"])}</span>
+            <span>{move || text(&call.read(), &["status", "outcome"])}</span>
+            <span class="dim">{move || text(&call.read(), &["title", "subject", "text", "body", "content"])}</span>
+        }
+        .into_any()
+    };
+    let select = move |row: usize| {
+        picked.set(Some(row));
+        let event = rows.with_untracked(|rows| {
+            rows.get(row)
+                .and_then(|call| number(call, &["event", "event_id"]))
+        });
+        if let Some(id) = event {
+            app.pick.set(Pick::Event(id));
+        }
+    };
+    let state = asked.state();
+    move || {
+        match state.get() {
+        None => view! { <Loading what=w::CONNECTING /> }.into_any(),
+        Some(Some(trouble)) => view! { <TroubleBox trouble again=move |()| asked.again() /> }.into_any(),
+        Some(None) if rows.read().is_empty() => view! { <Empty what=w::NO_OUTBOX how=w::NO_OUTBOX_HOW /> }.into_any(),
+        Some(None) => view! {
+            <Grid label=w::OUTBOX columns=&CALLS widths="110px 90px minmax(100px, 1fr) 80px minmax(100px, 1fr)" rows=Signal::derive(move || rows.read().len()) selected=picked select=select open=select cells=cells />
+            {move || picked.get().and_then(|row| rows.read().get(row).cloned()).map(|call| view! {
+                <div class="pad scroll" style:max-height="45%" style:border-top="1px solid var(--line)"><Tree value=call /></div>
+            })}
+        }
+        .into_any(),
+    }
+    }
+}

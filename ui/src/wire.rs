@@ -1,0 +1,9 @@
+//! The shapes that the page and the bench share, by the names that the page uses.
+
+pub(crate) use twinbench_model::api::{
+    BenchStatus,
+    page::{
+        Change, ChannelInfo, ConsoleTail, DeviceDetail, DeviceRow, EventRow, Frame, Pinned,
+        Samples, Status,
+    },
+};
