@@ -103,7 +103,7 @@ async fn who_opens_slowly_is_closed() {
         ..Wishes::default()
     };
     let host = Host::start("127.0.0.1", (0, 0), wishes).await.unwrap();
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     // A handshake that never gets on, on both ports; and the head of a request, byte by byte.
     let mut handshakes = Vec::new();
     for address in [host.mqtt, host.https] {

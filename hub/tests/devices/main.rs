@@ -6,6 +6,7 @@
 mod bad_input;
 mod client;
 mod host;
+mod modem;
 mod node;
 mod provisioning;
 mod python;
