@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod connections;
+mod diff;
 mod explore;
 mod failure;
 mod hub;
@@ -10,11 +11,14 @@ mod hub_ports;
 mod key;
 mod logging;
 mod progress;
+mod recorded;
+mod replay;
 mod run;
 mod test;
 mod worker;
 
 use clap::{Parser, Subcommand, ValueEnum};
+pub(crate) use connections::Connections;
 
 use crate::exit::Exit;
 pub use failure::Failure;
@@ -87,6 +91,10 @@ enum Verb {
     Test(test::Args),
     /// Search for a seed and faults that break a scenario.
     Explore(explore::Args),
+    /// Send the messages of a recording through hub and functions again, or run its firmware again.
+    Replay(replay::Args),
+    /// Find where two recordings part, in each channel, and what led to what.
+    Diff(diff::Args),
     /// Check bench files without running them.
     Check(check::Args),
     /// Run the mirrored application's functions for a Durable Task endpoint.
@@ -120,6 +128,8 @@ pub fn main() -> Exit {
         Verb::Serve(args) => run::run(&args.serving(), format),
         Verb::Test(args) => test::run(&args, cli.format),
         Verb::Explore(args) => explore::run(&args, format),
+        Verb::Replay(args) => replay::run(&args, format),
+        Verb::Diff(args) => diff::run(&args, format),
         Verb::Check(args) => check::run(&args, format),
         Verb::Worker(args) => worker::run(&args, format),
         Verb::Key(args) => key::run(&args, format),

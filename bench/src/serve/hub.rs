@@ -1,6 +1,7 @@
 //! The hub's own ports: MQTT, HTTPS, AMQP, and the bridges to other brokers.
 
 use std::{
+    env,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -112,7 +113,7 @@ impl HubServer {
         let mqtt = mqtt.map_err(|cause| refused("MQTT over TLS", ports.mqtt, &cause))?;
         let (mut https, mut not_had, mut first) = (Vec::new(), Vec::new(), None);
         for &port in &ports.https {
-            let router = service::router(handle.clone());
+            let router = amqp.over_websocket(service::router(handle.clone()));
             let router = uploads(handle.clone(), data.join("uploads"), router);
             match runtime.block_on(net.listen_https(at(port), tls.clone(), router)) {
                 Ok(address) => https.push(address),
@@ -207,4 +208,21 @@ fn refused(what: &'static str, port: u16, cause: &dyn std::fmt::Display) -> Erro
         port,
         cause: cause.to_string(),
     }
+}
+
+/// Where the hub's certificates are unless somebody says otherwise: in the user's data folder, so
+/// that clients are told once to trust them. `None` when this user has none.
+pub fn certificates_folder() -> Option<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let base = if cfg!(windows) {
+        PathBuf::from(variable("LOCALAPPDATA")?)
+    } else if cfg!(target_os = "macos") {
+        PathBuf::from(variable("HOME")?).join("Library/Application Support")
+    } else {
+        match variable("XDG_DATA_HOME") {
+            Some(folder) => folder.into(),
+            None => PathBuf::from(variable("HOME")?).join(".local/share"),
+        }
+    };
+    Some(base.join("twinbench/certificates"))
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** only the thread that steps touches the session. Requests and packets come to it
 //! through one channel and are answered between two steps, so one place orders all events.
 
+mod api;
 mod durable;
 mod hub;
 pub mod key;
@@ -10,6 +11,7 @@ mod metrics;
 mod pace;
 mod routes;
 mod running;
+mod view;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -24,12 +26,19 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use twinbench_durabletask::{EngineJobs, Listening, ServerOptions, engine_handle};
 use twinbench_engine::http;
-use twinbench_hub::{handle::HubJobs, methods::InvocationId, net::NetEvent};
-use twinbench_model::{Epoch, VirtualTime};
+use twinbench_hub::{
+    handle::HubJobs,
+    methods::{InvocationId, MethodCall, MethodResult},
+    net::NetEvent,
+};
+use twinbench_model::{
+    DeviceId, Epoch, VirtualTime,
+    api::page::{Status as PageStatus, TimeRequest},
+};
 use twinbench_serverless::rest;
 
 use crate::session::{self, FrontEnd, Session, Stats};
-pub use hub::{HubAddresses, HubDoors};
+pub use hub::{HubAddresses, HubDoors, certificates_folder};
 pub use pace::Pace;
 pub use running::{Running, StartError, start};
 
@@ -43,7 +52,16 @@ pub(crate) enum Command {
     Status(oneshot::Sender<(twinbench_model::api::BenchStatus, Stats)>),
     /// News from a socket of the hub.
     Net(NetEvent),
+    /// Something to do between two steps.
+    Ask(Ask),
+    /// Plays, pauses, steps; answers with where the bench then stands.
+    Time(Option<TimeRequest>, oneshot::Sender<PageStatus>),
+    /// Calls a direct method and waits for the device.
+    Method(DeviceId, MethodCall, oneshot::Sender<MethodResult>),
 }
+
+/// What is done between two steps.
+pub(crate) type Ask = Box<dyn FnOnce(&mut Session) + Send>;
 
 /// Requests and packets that may wait for the stepping thread before their senders wait.
 const WAITING: usize = 1_024;
@@ -127,6 +145,10 @@ pub struct Server {
     waits: durable::Waits,
     /// Requests of the front-end layer that wait for a device.
     methods: Vec<(InvocationId, oneshot::Sender<rest::Response>)>,
+    /// Direct methods that the page called.
+    calls: Vec<(InvocationId, oneshot::Sender<MethodResult>)>,
+    watcher: view::Watcher,
+    clock: pace::Clock,
     workers: Option<EngineJobs>,
     /// Ends the Durable Task server, which lets its last answers go first.
     closing: Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>,
@@ -148,6 +170,7 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
         .map_err(Error::Start)?;
     let (to, commands) = mpsc::channel(WAITING);
     let key = key::read_or_make(doors.data).map_err(Error::Key)?;
+    let watcher = view::Watcher::start().map_err(Error::Start)?;
     let api = doors.api.map(|port| {
         let port_error = |cause: std::io::Error| Error::Port {
             what: "the API",
@@ -161,7 +184,8 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
             ))))
             .map_err(port_error)?;
         let address = socket.local_addr().map_err(port_error)?;
-        let router = routes::router(to.clone(), key.clone(), doors.page);
+        let view = Arc::clone(&watcher.view);
+        let router = routes::router(to.clone(), key.clone(), doors.page, view, address);
         runtime.spawn(async move {
             if let Err(cause) = axum::serve(socket, router).await {
                 tracing::error!(%cause, "the API server ended");
@@ -189,6 +213,9 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
         commands,
         waits: durable::Waits::default(),
         methods: Vec::new(),
+        calls: Vec::new(),
+        watcher,
+        clock: pace::Clock::default(),
         workers,
         closing,
         hub,
@@ -320,7 +347,17 @@ impl Server {
         }
         self.tell_methods(session);
         self.waits.look(session, session.now())?;
-        self.answer_sockets(session)
+        self.answer_sockets(session)?;
+        self.look(session);
+        Ok(())
+    }
+
+    /// Hands what is new to those who look.
+    fn look(&mut self, session: &mut Session) {
+        if self.api.is_some() {
+            let (paused, speed) = (self.clock.is_paused(), self.clock.speed());
+            self.watcher.look(session, paused, speed);
+        }
     }
 
     /// Where the hub listens.
@@ -339,8 +376,10 @@ impl Server {
         stop: &Arc<AtomicBool>,
         mut watch: impl FnMut(Stats),
     ) -> Result<(), Error> {
+        self.clock.begin(pace);
+        session.let_time_go_on();
         while !stop.load(Ordering::Relaxed) {
-            let target = pace.now();
+            let target = self.clock.now(session.now());
             // Whole steps only: a quantum that is cut short would make answers depend on the wall clock.
             loop {
                 let end = session.next_step(VirtualTime::MAX);
@@ -358,14 +397,17 @@ impl Server {
                 session.serve_hub(&mut hub.jobs)?;
             }
             self.answer_sockets(session)?;
+            session.deliver()?;
             self.tell_methods(session);
             self.waits.look(session, target.max(session.now()))?;
-            let wait = pace
+            self.look(session);
+            let wait = self
+                .clock
                 .wall_until(session.next_step(VirtualTime::MAX))
                 .min(Duration::from_millis(50));
             let next = self.next(wait);
             if !matches!(next, Next::Nothing) {
-                session.run_until(pace.now())?;
+                session.run_until(self.clock.now(session.now()))?;
             }
             match next {
                 Next::Nothing => {}
@@ -421,6 +463,11 @@ impl Server {
         let mut ended = Vec::new();
         session.method_results(&mut ended);
         for (number, result) in ended {
+            if let Some(place) = self.calls.iter().position(|(waits, _)| *waits == number) {
+                let (_, reply) = self.calls.swap_remove(place);
+                let _ = reply.send(result);
+                continue;
+            }
             if let Some(place) = self.methods.iter().position(|(waits, _)| *waits == number) {
                 let (_, reply) = self.methods.swap_remove(place);
                 let _ = reply.send(session.method_told(&result));
@@ -447,6 +494,27 @@ impl Server {
                 let _ = reply.send((session.status(), session.stats()));
             }
             Command::Net(event) => session.socket(event),
+            Command::Ask(what) => what(session),
+            Command::Time(request, reply) => {
+                if let Some(request) = request {
+                    self.clock.turn(&request, session)?;
+                }
+                let _ = reply.send(PageStatus {
+                    bench: session.status(),
+                    paused: self.clock.is_paused(),
+                    speed: self.clock.speed(),
+                    recording: true,
+                });
+            }
+            Command::Method(device, call, reply) => match session.call_method(&device, call) {
+                Ok(number) => {
+                    self.calls.push((number, reply));
+                    session.answer_now()?;
+                }
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
         }
         Ok(())
     }

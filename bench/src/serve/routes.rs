@@ -2,6 +2,7 @@
 //! metrics, the page.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,31 +21,47 @@ use tower_http::cors::CorsLayer;
 use twinbench_engine::http;
 use twinbench_serverless::rest;
 
-use super::{Command, durable, key, metrics};
+use super::{Command, api, durable, key, metrics, view::SharedView};
 
 /// Longest request body: the event hub's own limit for a message.
 const LONGEST_BODY: usize = 256 * 1024;
 
 #[derive(Clone)]
 pub(super) struct Shared {
-    commands: Sender<Command>,
-    key: Arc<str>,
+    pub(super) commands: Sender<Command>,
+    pub(super) key: Arc<str>,
+    /// What people look at.
+    pub(super) view: SharedView,
+    /// Runs of scenarios.
+    pub(super) runs: api::Runs,
+    /// Where the API listens.
+    pub(super) address: SocketAddr,
     page: Arc<PathBuf>,
 }
 
-pub(super) fn router(commands: Sender<Command>, key: String, page: &Path) -> Router {
+pub(super) fn router(
+    commands: Sender<Command>,
+    key: String,
+    page: &Path,
+    view: SharedView,
+    address: SocketAddr,
+) -> Router {
     let shared = Shared {
         commands,
         key: key.into(),
+        view,
+        runs: api::Runs::default(),
+        address,
         page: Arc::new(page.to_owned()),
     };
     let guarded = Router::new()
         .route("/api/{*path}", any(front_end))
         .route(&format!("{}/{{*path}}", http::BASE), any(durable::serve))
-        .route("/bench/status", get(status))
+        .merge(api::router())
         .route("/metrics", get(show_metrics))
         .layer(middleware::from_fn_with_state(shared.clone(), guard));
     guarded
+        .merge(api::live())
         .route("/", get(index))
         .route("/{file}", get(file))
         .layer(axum::extract::DefaultBodyLimit::max(LONGEST_BODY))
@@ -62,7 +79,13 @@ fn window_origins() -> CorsLayer {
     ];
     CorsLayer::new()
         .allow_origin(origins.map(HeaderValue::from_static))
-        .allow_methods([Method::GET, Method::PUT, Method::POST, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::PUT,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+        ])
         .allow_headers([
             header::CONTENT_TYPE,
             HeaderName::from_static("x-functions-key"),
@@ -111,13 +134,6 @@ async fn front_end(
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let json = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
     (status, json, response.body).into_response()
-}
-
-async fn status(State(shared): State<Shared>) -> Response {
-    match ask(&shared, Command::Status).await {
-        Some((status, _)) => axum::Json(status).into_response(),
-        None => gone(),
-    }
 }
 
 async fn show_metrics(State(shared): State<Shared>) -> Response {

@@ -10,7 +10,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use super::{Doors, Error, Pace, open};
+use super::{Doors, Error, HubDoors, Pace, certificates_folder, open};
 use crate::{
     file::{self, BenchFile},
     report,
@@ -58,11 +58,20 @@ pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartErro
         commit_every: 1,
         durability: twinbench_engine::store::Durability::Strict,
         require_recording: false,
+        parent: None,
     };
     let mut session = Session::open(file, &options)?;
+    let certificates = certificates_folder().unwrap_or_else(|| options.data.join("certificates"));
     let doors = Doors {
         api: Some(0),
-        hub: None,
+        // The usual ports may be taken by another window: only on request.
+        hub: session.file().hub.listen.then_some(HubDoors {
+            ports: &session.file().hub.ports,
+            plain: session.file().hub.plain,
+            certificates: &certificates,
+            bench,
+            session: &session,
+        }),
         durable_task: session.file().durable_task.listen.then_some(0),
         epoch: session.epoch(),
         data: &options.data,

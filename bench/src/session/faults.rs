@@ -176,7 +176,7 @@ impl Session {
 
     /// Whether a fault of the hub keeps a device away from it.
     fn is_cut_off(&self, device: &DeviceId) -> bool {
-        self.faults.hub.values().any(|(fault, _)| {
+        self.hub.faults().any(|(_, fault)| {
             let cuts = matches!(
                 fault.kind,
                 FaultKind::NetworkDrop

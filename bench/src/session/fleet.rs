@@ -115,6 +115,10 @@ impl Fleet {
         self.slots.binary_search_by(|slot| slot.id.cmp(id)).ok()
     }
 
+    pub(super) fn machine(&mut self, slot: usize) -> &mut dyn Machine {
+        &mut *self.slots[slot].machine
+    }
+
     pub(super) fn halted(&self) -> Vec<(DeviceId, String)> {
         self.slots
             .iter()

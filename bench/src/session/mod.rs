@@ -6,6 +6,7 @@
 mod archive;
 mod connectors;
 mod data;
+mod deliver;
 mod drive;
 mod durable;
 mod engines;
@@ -16,12 +17,17 @@ mod front_end;
 mod hub;
 mod network;
 mod open;
+mod page;
+mod played;
 mod runs;
 mod scribe;
 mod series;
 mod step;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use twinbench_engine::{
     Engine,
@@ -29,6 +35,7 @@ use twinbench_engine::{
 };
 use twinbench_hub::Hub;
 use twinbench_model::{DeviceId, Epoch, Message, VirtualTime, api::BenchStatus};
+use twinbench_recording::Parent;
 use twinbench_serverless::Application;
 
 use crate::file::BenchFile;
@@ -40,9 +47,10 @@ pub use faults::{CrashPoint, MessageFault, MessageFaultKind};
 pub use front_end::FrontEnd;
 pub(crate) use hub::{authorities, method_answer};
 pub use hub::{device_key, policies};
+pub(crate) use page::WorkflowAction;
 pub use runs::new_run;
-pub use scribe::Kept;
 pub(crate) use scribe::file_stem;
+pub use scribe::{ENTITIES, Kept};
 pub use series::{DeviceSeries, PICTURED};
 
 use fleet::Fleet;
@@ -75,6 +83,8 @@ pub struct Options {
     pub durability: Durability,
     /// End the session when its recording cannot be written, instead of going on without.
     pub require_recording: bool,
+    /// The recording that the session comes from, when it repeats or leaves one.
+    pub parent: Option<Parent>,
 }
 
 /// A bench that is being run.
@@ -89,6 +99,7 @@ pub struct Session {
     engine: Engine,
     application: Application,
     store: Box<dyn Store + Send>,
+    out: PathBuf,
     scribe: Scribe,
     series: SeriesTap,
     commit_every: u64,
@@ -96,6 +107,7 @@ pub struct Session {
     partitions_read: Vec<u64>,
     /// Devices whose queue takes no more messages of the application.
     full_queues: BTreeSet<DeviceId>,
+    deliveries: deliver::Deliveries,
     work: step::Work,
     watched: drive::Watched,
     faults: faults::Faults,
@@ -148,6 +160,11 @@ impl Session {
     /// The virtual time at which this session began; later than zero when it was resumed.
     pub fn started_at(&self) -> VirtualTime {
         self.started_at
+    }
+
+    /// The folder that its files go to.
+    pub fn out(&self) -> &Path {
+        &self.out
     }
 
     /// The UTC instant of virtual time zero.
@@ -233,7 +250,7 @@ impl Session {
         self.scribe_events(VirtualTime::MAX)?;
         let stats = self.stats();
         let entities = serde_json::to_vec(&self.entities()).ok();
-        let kept = self.scribe.finish(entities)?;
+        let kept = self.scribe.finish(stats.now, entities)?;
         Ok((stats, kept))
     }
 }

@@ -1,0 +1,349 @@
+//! Files that a person starts from: benches, recordings.
+
+use std::{
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+use axum::{
+    Json, Router,
+    extract::{
+        Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use twinbench_recording::{
+    Reader,
+    diff::{Options, diff},
+};
+
+use super::{Answer, ApiError, ask};
+use crate::{file::BenchFile, serve::routes::Shared};
+
+/// Folders that benches and examples are looked for in, below the one that the bench was started
+/// in.
+const FOLDERS: [&str; 4] = ["", "benches", "examples", "fixtures/benches"];
+/// Recordings of a list.
+const MOST: usize = 200;
+/// The newest lines that are looked at of a list of folders.
+const RUNS: usize = 50;
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/bench/benches", get(benches))
+        .route("/bench/open", post(open))
+        .route("/bench/new", post(new))
+        .route("/bench/recordings", get(recordings))
+        .route("/bench/recordings/open", post(open_recording))
+        .route("/bench/recordings/compare", get(compare))
+}
+
+/// Runs what reads the disk where it holds nobody up.
+pub(super) async fn blocking<T: Send + 'static>(
+    what: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(what)
+        .await
+        .unwrap_or_else(|_| Err(ApiError::refused("the request failed in the middle")))
+}
+
+/// Files of a folder that end so, in order of their names.
+pub(super) fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut all: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|it| it == end))
+        .map(|path| path.strip_prefix("./").map(Path::to_owned).unwrap_or(path))
+        .collect();
+    all.sort();
+    all
+}
+
+async fn benches() -> Answer<Value> {
+    blocking(|| {
+        let mut all = Vec::new();
+        for folder in FOLDERS {
+            for path in files(Path::new(folder), "toml") {
+                // Other TOML files lie about; only benches have a name and devices.
+                let Ok(file) = BenchFile::load(&path) else {
+                    continue;
+                };
+                all.push(json!({
+                    "name": file.name.get_ref(),
+                    "file": path.display().to_string(),
+                    "devices": file.devices().len(),
+                }));
+            }
+        }
+        Ok(Json(json!({"benches": all})))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Open {
+    file: String,
+}
+
+/// A process serves one bench; another is one command away.
+async fn open(body: Result<Json<Open>, JsonRejection>) -> Answer<Value> {
+    let Json(Open { file }) = body?;
+    let path = PathBuf::from(&file);
+    blocking(move || BenchFile::load(&path).map_err(|cause| ApiError::bad(cause.to_string(), "")))
+        .await?;
+    Err(ApiError::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "this process serves its one bench",
+        format!("open the other with: twinbench serve {file} --port 0"),
+    ))
+}
+
+#[derive(Deserialize)]
+struct New {
+    name: String,
+    board: String,
+    backend: String,
+    firmware: Option<String>,
+}
+
+/// Whether a name can be a file's.
+pub(super) fn plain(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(_)), None)
+    ) && name.len() <= 64
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_ ".contains(c))
+}
+
+/// Writes a bench file for a firmware into `benches/`, after checking that it is one.
+async fn new(body: Result<Json<New>, JsonRejection>) -> Answer<Value> {
+    let Json(new) = body?;
+    if !plain(&new.name) {
+        return Err(ApiError::bad(
+            format!("{:?} cannot be a bench's name", new.name),
+            "letters, digits, blanks, - and _, at most 64",
+        ));
+    }
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let path = PathBuf::from("benches").join(format!("{}.toml", new.name));
+    let mut text = format!(
+        "version = 1\nname    = {}\nepoch   = \"2026-01-01T00:00:00Z\"\nseed    = 1\n\n[[device]]\nid      = \"device-01\"\nbackend = {}\n",
+        quoted(&new.name),
+        quoted(&new.backend)
+    );
+    if new.backend == "simulated" {
+        text.push_str("interval = \"10s\"\n");
+    } else {
+        let firmware = new
+            .firmware
+            .filter(|it| !it.is_empty())
+            .ok_or_else(|| ApiError::bad("there is no firmware", "give the path of an ELF file"))?;
+        // The bench file lies one folder deeper.
+        let firmware = if Path::new(&firmware).is_absolute() {
+            firmware
+        } else {
+            format!("../{firmware}")
+        };
+        text.push_str(&format!(
+            "board   = {}\nfirmware = {}\nlink    = {{ modem = \"usart1\" }}\n",
+            quoted(&new.board),
+            quoted(&firmware)
+        ));
+    }
+    blocking(move || {
+        if path.exists() {
+            return Err(ApiError::new(
+                StatusCode::CONFLICT,
+                format!("{} is there already", path.display()),
+                "choose another name",
+            ));
+        }
+        let written = fs::create_dir_all("benches").and_then(|()| fs::write(&path, &text));
+        written.map_err(ApiError::refused)?;
+        if let Err(cause) = BenchFile::load(&path) {
+            // A file that cannot be opened is not left behind.
+            let _ = fs::remove_file(&path);
+            return Err(ApiError::bad(
+                cause.to_string(),
+                "change the form and try again",
+            ));
+        }
+        Ok(Json(json!({
+            "file": path.display().to_string(),
+            "next": format!("twinbench serve {}", path.display()),
+        })))
+    })
+    .await
+}
+
+/// The folder that runs of all benches lie in.
+async fn out(shared: &Shared) -> Result<PathBuf, ApiError> {
+    // out/<bench>/<n>
+    let run = ask(shared, |session| Ok(session.out().to_owned())).await?;
+    Ok(run
+        .parent()
+        .and_then(Path::parent)
+        .map_or_else(|| PathBuf::from("out"), Path::to_owned))
+}
+
+fn newest(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut all: Vec<_> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|it| it.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    let number = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        (name.parse::<u64>().unwrap_or(0), name.into_owned())
+    };
+    all.sort_by_key(|path| std::cmp::Reverse(number(path)));
+    all.truncate(RUNS);
+    all
+}
+
+async fn recordings(State(shared): State<Shared>) -> Answer<Vec<Value>> {
+    let out = out(&shared).await?;
+    blocking(move || {
+        let mut all = Vec::new();
+        for run in newest(&out).iter().flat_map(|bench| newest(bench)) {
+            let finished = run.join("session.mcap");
+            let (path, running) = if finished.is_file() {
+                (finished, false)
+            } else {
+                (run.join("session.mcap.part"), true)
+            };
+            let Ok(facts) = fs::metadata(&path) else {
+                continue;
+            };
+            let name = path
+                .strip_prefix(&out)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
+            let report: Value = fs::read_to_string(run.join("report.json"))
+                .ok()
+                .and_then(|text| serde_json::from_str(&text).ok())
+                .unwrap_or_default();
+            let until = Reader::open(&path)
+                .and_then(|mut it| it.until())
+                .ok()
+                .flatten();
+            all.push(json!({
+                "name": name,
+                "bytes": facts.len(),
+                "running": running,
+                "length_ns": until.map(twinbench_model::VirtualTime::as_nanos),
+                "devices": report["devices"],
+                "alerts": report["alerts"],
+            }));
+        }
+        all.truncate(MOST);
+        Ok(Json(all))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// A recording is looked at by replaying it.
+async fn open_recording(
+    State(shared): State<Shared>,
+    body: Result<Json<Named>, JsonRejection>,
+) -> Answer<Value> {
+    let Json(Named { name }) = body?;
+    let path = recording(&out(&shared).await?, &name)?;
+    Err(ApiError::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "this process serves its one bench",
+        format!(
+            "replay it with: twinbench replay {0}; or open {0} in Foxglove or PlotJuggler",
+            path.display()
+        ),
+    ))
+}
+
+/// A recording of the list by its name, and nothing else on this disk.
+fn recording(out: &Path, name: &str) -> Result<PathBuf, ApiError> {
+    let relative = Path::new(name);
+    let inside = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    let is = name.ends_with(".mcap") || name.ends_with(".mcap.part");
+    let path = out.join(relative);
+    if !inside || !is || !path.is_file() {
+        let hint = "GET /bench/recordings lists them";
+        return Err(ApiError::missing("recording", name, hint));
+    }
+    Ok(path)
+}
+
+#[derive(Deserialize)]
+struct Two {
+    a: String,
+    b: String,
+}
+
+async fn compare(
+    State(shared): State<Shared>,
+    two: Result<Query<Two>, QueryRejection>,
+) -> Answer<Value> {
+    let Query(Two { a, b }) = two?;
+    let out = out(&shared).await?;
+    let (a, b) = (recording(&out, &a)?, recording(&out, &b)?);
+    blocking(move || {
+        let read = |path: &Path| Reader::open(path).map_err(ApiError::refused);
+        let (one, other) = (read(&a)?, read(&b)?);
+        let found = diff(one.entries(), other.entries(), &Options::default());
+        let found = found.map_err(ApiError::refused)?;
+        Ok(Json(serde_json::to_value(found).unwrap_or_default()))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_recordings_below_the_folder_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        fs::create_dir_all(out.join("b/1")).unwrap();
+        fs::write(out.join("b/1/session.mcap"), b"x").unwrap();
+        fs::write(folder.path().join("secret.mcap"), b"x").unwrap();
+        assert!(recording(&out, "b/1/session.mcap").is_ok());
+        for name in [
+            "../secret.mcap",
+            "/etc/passwd",
+            "b/1",
+            "",
+            "b/1/none.mcap",
+            "b/./../../secret.mcap",
+        ] {
+            assert!(recording(&out, name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_files_are_plain() {
+        assert!(plain("my bench-2"));
+        for name in ["", "..", "a/b", "a\\b", ".hidden", "x\0", &"x".repeat(65)] {
+            assert!(!plain(name), "{name:?}");
+        }
+    }
+}
