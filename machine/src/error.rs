@@ -23,6 +23,12 @@ pub enum Error {
     /// A debugger cannot be served.
     #[error("debugger: {0}")]
     Debugger(String),
+    /// Renode failed, or there is none.
+    #[error("{0}")]
+    Renode(String),
+    /// A program that plays a device.
+    #[error("{0}")]
+    Process(String),
     /// A setting is out of range.
     #[error("{0}")]
     Setting(String),

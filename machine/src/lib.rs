@@ -8,10 +8,12 @@
 //! | [`modem`] | a serial modem with the ESP-AT command set |
 //! | [`SimulatedMachine`] | a device without firmware |
 //! | [`EmulatorMachine`] | firmware in the embedded emulator, with its modem |
+//! | [`RenodeMachine`] | firmware in Renode, with its modem |
+//! | [`ProcessMachine`] | a program of the system that plays a device |
 //! | [`Snapshots`], [`Inspect`], [`Debug`] | what a backend may offer besides |
 //!
-//! Nothing here reads a clock, opens a socket or starts a thread, but for one named edge: the port
-//! for GDB ([`DebuggedMachine`]).
+//! Nothing here reads a clock, opens a socket or starts a thread, but for named edges: the port for GDB
+//! ([`DebuggedMachine`]), and the two backends that own another program.
 
 mod emulator;
 mod error;
@@ -21,6 +23,8 @@ mod machine;
 pub mod modem;
 mod network;
 mod output;
+mod process;
+mod renode;
 mod simulated;
 mod stimulus;
 
@@ -30,6 +34,8 @@ pub use inspect::{Debug, Frame, Inspect, Snapshots, Variable};
 pub use machine::{Capabilities, Halt, Machine, QUANTUM, Wake};
 pub use network::{NetworkEvent, NetworkRequest};
 pub use output::{Name, Output, OutputKind};
+pub use process::{Limits, ProcessMachine, ProcessOptions, Restart};
+pub use renode::{Pin, Quantity, RenodeBoard, RenodeMachine, RenodeOptions, Setup};
 pub use simulated::{
     BodyStyle, SignIn, SimulatedLink, SimulatedMachine, SimulatedMethod, SimulatedOptions,
 };

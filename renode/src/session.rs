@@ -365,6 +365,15 @@ impl Session {
             .map(drop)
     }
 
+    /// Loads a file's bytes into the machine's memory.
+    ///
+    /// # Errors
+    /// With Renode's words.
+    pub fn load_binary(&self, file: &Path, address: u32) -> Result<(), SessionError> {
+        self.execute(&format!("sysbus LoadBinary {} {address:#010x}", at(file)))
+            .map(drop)
+    }
+
     /// Sets what makes a run repeatable: virtual time does not wait for the wall clock, processors
     /// take turns, one seed.
     ///

@@ -109,6 +109,15 @@ impl EmulatorMachine {
         Self::new(board, options)
     }
 
+    /// Any board that the emulator can be told of, switched on at the options' start. Settings for the
+    /// devkit firmware are written if its sector of flash memory is free.
+    ///
+    /// # Errors
+    /// As [`EmulatorMachine::az3166`].
+    pub fn with_board(board: Board, options: EmulatorOptions) -> Result<Self, Error> {
+        Self::new(board, options)
+    }
+
     fn new(mut board: Board, options: EmulatorOptions) -> Result<Self, Error> {
         let key = Key {
             seed: options.seed,

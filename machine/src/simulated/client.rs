@@ -624,7 +624,7 @@ mod tests {
         }
 
         fn run(&mut self, seconds: u64) -> Vec<Packet> {
-            self.now = self.now + VirtualDuration::from_secs(seconds);
+            self.now += VirtualDuration::from_secs(seconds);
             let mut out = Vec::new();
             self.client.run(self.now, &mut out);
             packets(&out)

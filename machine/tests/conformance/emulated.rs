@@ -1,13 +1,6 @@
-//! What every backend holds to, run against each that is present.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where something is not as it must be"
-)]
+//! The backends that decide by themselves: the same once more is the same, in whatever steps.
 
-#[expect(dead_code, reason = "the tests with firmware use more of it")]
-mod common;
-
-use common::{Bench, device, devkit, devkit_image, devkit_options, epoch};
+use super::common::{Bench, device, devkit, devkit_image, devkit_options, epoch};
 use twinbench_machine::{
     EmulatorMachine, Machine, QUANTUM, SimulatedMachine, SimulatedOptions, Snapshots, Stimulus,
     Wake,

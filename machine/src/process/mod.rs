@@ -1,0 +1,290 @@
+//! A program that plays a device: started with its connection string in its environment, it speaks to
+//! the hub's ports by itself.
+//!
+//! It lives on the wall clock, so a bench with one is paced by it. What it prints is dated with the end
+//! of the step in which it was seen. One of its threads waits for each of its outputs: a named edge, as
+//! GDB's port is.
+
+mod options;
+
+use std::{
+    io::Write as _,
+    process::{ChildStdin, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use renode_rs_bindings::Tree;
+use twinbench_model::{VirtualDuration, VirtualTime};
+
+pub use self::options::{Limits, ProcessOptions, Restart};
+use crate::{Capabilities, Error, Halt, Machine, Name, Output, OutputKind, Stimulus, Wake};
+
+/// How often it is looked at.
+const LOOK: VirtualDuration = VirtualDuration::from_millis(50);
+/// How long it may take to end by itself when it is asked to, on the wall clock.
+const GRACE: Duration = Duration::from_secs(2);
+/// Pieces of output that wait to be taken; a program that prints more waits.
+const WAITING: usize = 1024;
+
+/// A program that plays a device.
+pub struct ProcessMachine {
+    options: ProcessOptions,
+    now: VirtualTime,
+    running: Option<Running>,
+    /// When it is started again.
+    again: Option<VirtualTime>,
+    failures: u32,
+    ended: Option<Halt>,
+    out: Vec<Output>,
+}
+
+struct Running {
+    tree: Tree,
+    stdin: Option<ChildStdin>,
+    printed: Receiver<(&'static str, Bytes)>,
+}
+
+impl ProcessMachine {
+    /// Prepares a program; it starts when the machine first runs.
+    ///
+    /// # Errors
+    /// When the command is empty, or a limit is none that the system has.
+    pub fn new(options: ProcessOptions) -> Result<Self, Error> {
+        if options.command.first().is_none_or(String::is_empty) {
+            return Err(Error::Setting(
+                "a program that plays a device needs a command".to_owned(),
+            ));
+        }
+        if cfg!(not(unix)) && options.limits != Limits::default() {
+            return Err(Error::Setting(
+                "this system offers no limits for processes: remove them".to_owned(),
+            ));
+        }
+        Ok(Self {
+            now: options.start,
+            again: Some(options.start),
+            running: None,
+            failures: 0,
+            ended: None,
+            out: Vec::new(),
+            options,
+        })
+    }
+
+    /// Its number in the system; none while it does not run.
+    pub fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.tree.id())
+    }
+
+    fn note(&mut self, text: String) {
+        self.out.push(Output {
+            time: self.now,
+            kind: OutputKind::Note(text),
+        });
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        let mut command = limited(&self.options.command, self.options.limits);
+        if let Some(folder) = &self.options.folder {
+            command.current_dir(folder);
+        }
+        command
+            .envs(self.options.variables())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let program = &self.options.command[0];
+        let mut tree = Tree::spawn(&mut command)
+            .map_err(|cause| Error::Process(format!("{program} cannot be started: {cause}")))?;
+        let (sender, printed) = sync_channel(WAITING);
+        let child = tree.child();
+        let stdin = child.stdin.take();
+        if let Some(stdout) = child.stdout.take() {
+            listen(stdout, "stdout", sender.clone());
+        }
+        if let Some(stderr) = child.stderr.take() {
+            listen(stderr, "stderr", sender);
+        }
+        self.note(format!("{program} started"));
+        self.running = Some(Running {
+            tree,
+            stdin,
+            printed,
+        });
+        Ok(())
+    }
+
+    /// Takes what was printed. True: there is nothing more to come.
+    fn listen(&mut self) -> bool {
+        let Some(running) = &self.running else {
+            return true;
+        };
+        loop {
+            match running.printed.try_recv() {
+                Ok((port, bytes)) => self.out.push(Output {
+                    time: self.now,
+                    kind: OutputKind::Uart {
+                        port: Name::Borrowed(port),
+                        bytes,
+                    },
+                }),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+    }
+
+    /// It has ended: what becomes of it.
+    fn end(&mut self, status: ExitStatus) {
+        self.running = None;
+        let program = self.options.command[0].clone();
+        let failed = !status.success();
+        let again = match self.options.restart {
+            Restart::Never => None,
+            Restart::Always { delay } => Some(delay),
+            Restart::OnFailure { most, delay } => (failed && self.failures < most).then_some(delay),
+        };
+        self.failures += u32::from(failed);
+        if let Some(delay) = again {
+            self.again = Some(self.now.saturating_add(delay));
+            self.note(format!(
+                "{program} ended with {status}; it is started again"
+            ));
+        } else {
+            self.note(format!("{program} ended with {status}"));
+            self.ended = Some(Halt::Exited(status.code().unwrap_or(-1)));
+        }
+    }
+
+    /// Looks at it at the present time.
+    fn look(&mut self) -> Result<(), Error> {
+        if self.again.is_some_and(|again| again <= self.now) {
+            self.again = None;
+            self.start()?;
+        }
+        let silent = self.listen();
+        let status = self
+            .running
+            .as_mut()
+            .and_then(|running| running.tree.ended());
+        if let Some(status) = status {
+            // Its last words may be on their way still, or a child of it holds its output.
+            if !silent {
+                thread::sleep(Duration::from_millis(5));
+                self.listen();
+            }
+            self.end(status);
+        }
+        Ok(())
+    }
+}
+
+impl Machine for ProcessMachine {
+    fn run_until(&mut self, t: VirtualTime) -> Result<Halt, Error> {
+        if let Some(halt) = &self.ended {
+            self.now = self.now.max(t);
+            return Ok(halt.clone());
+        }
+        self.now = self.now.max(t);
+        self.look()?;
+        Ok(self.ended.clone().unwrap_or(Halt::Reached))
+    }
+
+    fn drain(&mut self, out: &mut Vec<Output>) {
+        out.append(&mut self.out);
+    }
+
+    fn apply(&mut self, stimulus: Stimulus) -> Result<(), Error> {
+        let target = stimulus.target();
+        match stimulus {
+            Stimulus::Uart { port, bytes } if port == "stdin" => {
+                let stdin = self
+                    .running
+                    .as_mut()
+                    .and_then(|running| running.stdin.as_mut());
+                match stdin {
+                    Some(stdin) => stdin
+                        .write_all(&bytes)
+                        .and_then(|()| stdin.flush())
+                        .map_err(|cause| Error::Process(format!("its input: {cause}"))),
+                    None => Err(Error::Process("it does not run".to_owned())),
+                }
+            }
+            Stimulus::Reset => {
+                if let Some(mut running) = self.running.take() {
+                    running.tree.end(GRACE);
+                }
+                self.ended = None;
+                self.failures = 0;
+                self.again = Some(self.now);
+                Ok(())
+            }
+            _ => Err(Error::no_such(target, "UART stdin, reset line")),
+        }
+    }
+
+    fn next_wake(&self) -> Wake {
+        match (&self.ended, self.again) {
+            (Some(_), _) => Wake::Never,
+            (None, Some(again)) => Wake::At(again.max(self.now)),
+            (None, None) => Wake::At(self.now.saturating_add(LOOK)),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            deterministic: false,
+            firmware: false,
+        }
+    }
+}
+
+impl Drop for ProcessMachine {
+    fn drop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.tree.end(GRACE);
+        }
+    }
+}
+
+/// Reads an output to its end.
+fn listen(
+    mut stream: impl std::io::Read + Send + 'static,
+    name: &'static str,
+    sender: SyncSender<(&'static str, Bytes)>,
+) {
+    thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        while let Ok(length @ 1..) = stream.by_ref().read(&mut buffer) {
+            let bytes = Bytes::copy_from_slice(&buffer[..length]);
+            if sender.send((name, bytes)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// The command within its limits: a shell sets them for itself and becomes the program.
+fn limited(words: &[String], limits: Limits) -> Command {
+    if limits == Limits::default() {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        return command;
+    }
+    let cpu = limits.cpu.map(|cpu| {
+        // The system counts whole seconds.
+        let secs = cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0);
+        format!("ulimit -t {} && ", secs.max(1))
+    });
+    let memory = limits
+        .memory
+        .map(|memory| format!("ulimit -v {} && ", memory.div_ceil(1024)));
+    let mut script = cpu.unwrap_or_default() + &memory.unwrap_or_default();
+    script.push_str("exec \"$@\"");
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(script).arg("limited").args(words);
+    command
+}

@@ -1,0 +1,322 @@
+//! One suite for every backend: boot, both ways of a serial port, stimulus, reset, time that never goes
+//! back, outputs in order, stop and resume.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use renode_rs_bindings::{Renode, Search, recorded::Pretend};
+use twinbench_emulator::{
+    Image,
+    board::{Board, BoardFile},
+};
+use twinbench_machine::{
+    EmulatorMachine, EmulatorOptions, Halt, Machine, OutputKind, Pin, ProcessMachine,
+    ProcessOptions, RenodeBoard, RenodeMachine, RenodeOptions, SimulatedMachine, SimulatedOptions,
+    Stimulus, Wake,
+};
+use twinbench_model::{VirtualDuration, VirtualTime};
+
+use super::common::{Bench, device, epoch};
+
+/// A backend that is present, and what its machine does.
+pub(super) struct Backend {
+    pub(super) name: &'static str,
+    pub(super) machine: Box<dyn Machine>,
+    /// A port that says something after the start, which contains this.
+    says: Option<(&'static str, &'static str)>,
+    /// A port that says what it is told.
+    echoes: Option<&'static str>,
+    /// A watched pin that changes.
+    blinks: Option<&'static str>,
+    /// It lives on the wall clock.
+    wall: bool,
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// The firmware of the recorded sessions.
+pub(super) fn hello() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../renode/tests/transcripts/hello.elf")
+}
+
+/// What it prints.
+pub(super) const HELLO: &str = "hello from renode\r\n";
+
+/// A bare STM32F412 with what `hello.elf` uses.
+const BOARD: &str = r#"
+version = 1
+name = "bare"
+chip = "stm32f412rg"
+hse = 26_000_000
+
+[memory]
+flash = { base = 0x0800_0000, size = 0x0010_0000 }
+ram = { base = 0x2000_0000, size = 0x0004_0000 }
+
+[uart]
+console = { peripheral = "USART2", tx = "PA2", rx = "PA3" }
+
+[led]
+led = "PA5"
+"#;
+
+pub(super) fn emulated() -> EmulatorMachine {
+    let file = BoardFile::parse(BOARD).unwrap();
+    let elf = std::fs::read(hello()).unwrap();
+    let image = Image::from_elf(&elf, &file.memory_map()).unwrap();
+    let mut options = EmulatorOptions::new(device("hello"), 7, epoch());
+    options.modem = None;
+    let board = Board::new(&file, image.into()).unwrap();
+    EmulatorMachine::with_board(board, options).unwrap()
+}
+
+/// The same board in Renode.
+pub(super) fn renode_options() -> RenodeOptions {
+    let mut board = RenodeBoard::description("platforms/cpus/stm32f412.repl");
+    board.uarts = vec![("console".to_owned(), "sysbus.usart2".to_owned())];
+    board.pins = vec![Pin {
+        name: "led".to_owned(),
+        port: "sysbus.gpioPortA".to_owned(),
+        pin: 5,
+    }];
+    RenodeOptions::new(device("hello"), 7, epoch(), board, hello())
+}
+
+/// Renode's stand-in, whose values are those of the recorded sessions.
+pub(super) fn stand_in() -> (RenodeMachine, Pretend, tempfile::TempDir) {
+    let pretend = Pretend::serve("1.16.1").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let session = Renode::options()
+        .attach(pretend.address(), folder.path().to_owned())
+        .unwrap();
+    let machine = RenodeMachine::in_session(session, &renode_options()).unwrap();
+    (machine, pretend, folder)
+}
+
+fn present() -> Vec<Backend> {
+    let firmware = |name, text, machine: Box<dyn Machine>| Backend {
+        name,
+        machine,
+        says: Some(("console", text)),
+        echoes: Some("console"),
+        blinks: Some("led"),
+        wall: false,
+    };
+    let mut simulated = SimulatedOptions::new(device("sim-01"), 7, epoch());
+    simulated.interval = VirtualDuration::from_millis(5);
+    let mut all = vec![
+        Backend {
+            name: "simulated",
+            machine: Box::new(SimulatedMachine::new(simulated).unwrap()),
+            says: None,
+            echoes: None,
+            blinks: None,
+            wall: false,
+        },
+        // The firmware does not wait until a byte has left, as it has to on a chip: see `two_kinds`.
+        firmware("emulator", "h\n", Box::new(emulated())),
+        firmware("renode (stand-in)", HELLO, Box::new(stand_in().0)),
+    ];
+    if cfg!(unix) {
+        let script = "echo hello; cat";
+        let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+        let options = ProcessOptions::new(device("program"), command, String::new());
+        all.push(Backend {
+            name: "process",
+            machine: Box::new(ProcessMachine::new(options).unwrap()),
+            says: Some(("stdout", "hello\n")),
+            echoes: None,
+            blinks: None,
+            wall: true,
+        });
+    }
+    match std::env::var_os("RENODE") {
+        Some(given) => {
+            let mut options = renode_options();
+            let search = Search::usual(None, Some(&given), None);
+            options.session = Renode::options().search(search);
+            let machine = RenodeMachine::new(&options).unwrap();
+            all.push(firmware("renode", HELLO, Box::new(machine)));
+        }
+        None => eprintln!("SKIPPED: a real Renode: set RENODE to an installation"),
+    }
+    all
+}
+
+const STEP: VirtualDuration = VirtualDuration::from_millis(10);
+
+/// Runs in steps until something holds; time, order and borders are checked at each.
+fn run_until(bench: &mut Bench, wall: bool, holds: impl Fn(&Bench) -> bool) -> bool {
+    for _ in 0..400 {
+        if holds(bench) {
+            return true;
+        }
+        bench.step(bench.now + STEP);
+        if wall {
+            thread::sleep(Duration::from_millis(10));
+        } else if bench.now > VirtualTime::from_millis(400) {
+            break;
+        }
+    }
+    holds(bench)
+}
+
+fn said(bench: &Bench, port: &str) -> Vec<u8> {
+    let bytes = bench.out.iter().filter_map(|output| match &output.kind {
+        OutputKind::Uart { port: it, bytes } if it == port => Some(bytes.to_vec()),
+        _ => None,
+    });
+    bytes.flatten().collect()
+}
+
+fn contains(all: &[u8], part: &[u8]) -> bool {
+    all.windows(part.len()).any(|it| it == part)
+}
+
+fn bench(machine: Box<dyn Machine>) -> Bench {
+    let mut bench = Bench::new(emulated());
+    bench.machine = machine;
+    bench
+}
+
+#[test]
+fn it_boots_and_says_so() {
+    for backend in present() {
+        let Some((port, text)) = backend.says else {
+            continue;
+        };
+        let mut bench = bench(backend.machine);
+        let heard = run_until(&mut bench, backend.wall, |bench| {
+            contains(&said(bench, port), text.as_bytes())
+        });
+        assert!(heard, "{}: {:?}", backend.name, bench.out);
+    }
+}
+
+#[test]
+fn a_serial_port_goes_both_ways_with_every_byte() {
+    // What a terminal would change: line ends, telnet's escape, no character.
+    let bytes = [0x00, 0x0D, 0x0A, 0xFF, 0xFE, 0x80];
+    for backend in present() {
+        let Some(port) = backend.echoes else { continue };
+        let mut bench = bench(backend.machine);
+        let (_, first) = backend.says.unwrap();
+        assert!(run_until(&mut bench, backend.wall, |bench| {
+            contains(&said(bench, port), first.as_bytes())
+        }));
+        for byte in bytes {
+            // One at a time: the firmware has no buffer.
+            bench.give(Stimulus::Uart {
+                port: port.to_owned(),
+                bytes: vec![byte].into(),
+            });
+            bench.step(bench.now + STEP);
+        }
+        let echoed = run_until(&mut bench, backend.wall, |bench| {
+            contains(&said(bench, port), &bytes)
+        });
+        assert!(echoed, "{}: {:?}", backend.name, said(&bench, port));
+    }
+}
+
+#[test]
+fn pins_change_at_their_times_and_up_and_down_in_turn() {
+    for backend in present() {
+        let Some(pin) = backend.blinks else { continue };
+        let mut bench = bench(backend.machine);
+        run_until(&mut bench, backend.wall, |_| false);
+        let levels: Vec<_> = bench
+            .out
+            .iter()
+            .filter_map(|output| match &output.kind {
+                OutputKind::Pin { name, high } if name == pin => Some((output.time, *high)),
+                _ => None,
+            })
+            .collect();
+        assert!(levels.len() > 4, "{}: {levels:?}", backend.name);
+        for pair in levels.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{}", backend.name);
+            assert_ne!(pair[0].1, pair[1].1, "{}", backend.name);
+        }
+    }
+}
+
+#[test]
+fn it_stops_wherever_it_is_told_and_goes_on() {
+    for backend in present() {
+        let mut bench = bench(backend.machine);
+        for nanos in [1, 999, 1_000, 1_001, 2_500_000, 2_500_000, 40_000_000] {
+            // Time and order are checked at each step.
+            let end = bench.now.max(VirtualTime::from_nanos(nanos));
+            bench.step(end);
+            if let Wake::At(wake) = bench.machine.next_wake() {
+                assert!(wake >= bench.now, "{}: {wake}", backend.name);
+            }
+        }
+        // A time that has passed is no error and changes nothing.
+        let halt = bench.machine.run_until(VirtualTime::from_millis(1));
+        assert_eq!(halt.unwrap(), Halt::Reached, "{}", backend.name);
+    }
+}
+
+#[test]
+fn what_it_does_not_have_it_refuses_by_name() {
+    for backend in present() {
+        let mut machine = backend.machine;
+        for (stimulus, named) in [
+            (
+                Stimulus::Uart {
+                    port: "aux".to_owned(),
+                    bytes: "x".into(),
+                },
+                "aux",
+            ),
+            (
+                Stimulus::Button {
+                    name: "doorbell".to_owned(),
+                    pressed: true,
+                },
+                "doorbell",
+            ),
+            (
+                Stimulus::Sensor {
+                    quantity: "noise".to_owned(),
+                    value: 1.0,
+                },
+                "noise",
+            ),
+        ] {
+            let error = machine.apply(stimulus).unwrap_err().to_string();
+            assert!(error.contains(named), "{}: {error}", backend.name);
+            assert!(error.contains("has"), "{}: {error}", backend.name);
+        }
+    }
+}
+
+#[test]
+fn after_a_reset_it_boots_again() {
+    for backend in present() {
+        let Some((port, text)) = backend.says else {
+            continue;
+        };
+        let mut bench = bench(backend.machine);
+        let times = |bench: &Bench| {
+            let said = said(bench, port);
+            said.windows(text.len())
+                .filter(|it| *it == text.as_bytes())
+                .count()
+        };
+        assert!(run_until(&mut bench, backend.wall, |bench| times(bench) == 1));
+        bench.give(Stimulus::Reset);
+        let again = run_until(&mut bench, backend.wall, |bench| times(bench) == 2);
+        assert!(again, "{}: {:?}", backend.name, said(&bench, port));
+    }
+}
