@@ -20,7 +20,7 @@ use twinbench_hub::bridge::{BridgeConfig, Secret};
 use twinbench_machine::generator::Generator;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration};
 
-pub use app::{App, ServerlessIot};
+pub use app::{App, CaptureSection, EmailSection, ServerlessIot, SmsSection, WebhookSection};
 pub use hub::{
     AuthoritySection, C2dSection, EnrollmentSection, HubSection, PermissionName, PolicySection,
     Ports, RouteSection,
@@ -226,8 +226,12 @@ impl BenchFile {
     /// # Errors
     /// As [`BenchFile::load`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
-        let file: Self = toml::from_str(text).map_err(|cause| Error::toml(path, text, &cause))?;
+        let mut file: Self =
+            toml::from_str(text).map_err(|cause| Error::toml(path, text, &cause))?;
         check::check(path, text, &file)?;
+        for App::ServerlessIot(app) in &mut file.app {
+            app.make_ready(path, text)?;
+        }
         Ok(file)
     }
 

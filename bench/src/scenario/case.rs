@@ -106,10 +106,10 @@ pub(crate) fn bench_of(case: &Case, seed: Option<u64>) -> Result<(BenchFile, Str
             .bench_error(format!("profile {profile:?} is not known to this bench"))
             .help(nearest_or_list(profile, "profiles", &PROFILES)));
     }
-    if let Some(profile) = case.profile.as_deref().and_then(Profile::parse) {
-        for App::ServerlessIot(app) in &mut file.app {
-            app.profile = profile;
-        }
+    let profile = case.profile.as_deref().and_then(Profile::parse);
+    for App::ServerlessIot(app) in &mut file.app {
+        app.profile = profile.unwrap_or(app.profile);
+        app.capture_calls();
     }
     case.check(&known(&file))?;
     Ok((file, text))

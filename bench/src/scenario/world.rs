@@ -429,8 +429,8 @@ impl World for Bench {
             ));
         }
         let device = id(device)?;
-        EntityId::new(twinbench_serverless::entity_name(&device), device.as_str())
-            .map_err(WorldError::refused)
+        let name = self.session.entity_name(&device);
+        EntityId::new(name, device.as_str()).map_err(WorldError::refused)
     }
 
     fn entity(&self, id: &EntityId) -> Result<Option<Value>, WorldError> {

@@ -14,6 +14,11 @@ use super::Session;
 const EXPIRY: VirtualDuration = VirtualDuration::from_secs(600);
 
 impl Session {
+    /// The name of the entity that the application keeps for a device.
+    pub(crate) fn entity_name(&self, device: &DeviceId) -> &str {
+        self.application.options().entity_name(device.as_str())
+    }
+
     /// Begins a fault of connectors; `number` tells faults apart that overlap.
     pub(crate) fn begin_connector_fault(&mut self, number: usize, fault: ConnectorFault) {
         self.note(

@@ -115,6 +115,7 @@ impl Session {
             uncommitted: 0,
             partitions_read,
             full_queues: std::collections::BTreeSet::new(),
+            deliveries: super::deliver::Deliveries::default(),
             work: Work::default(),
             watched: Watched::default(),
             faults: Faults::new(file.seed, clients),
@@ -149,7 +150,7 @@ impl Session {
                 .add_device(id.clone(), key.clone(), key, self.now)
                 .map_err(|cause| setting(&id, &cause))?;
             if let Some(configuration) = configuration {
-                let name = twinbench_serverless::entity_name(&id);
+                let name = self.entity_name(&id);
                 let entity =
                     EntityId::new(name, id.as_str()).map_err(|cause| setting(&id, &cause))?;
                 let input =

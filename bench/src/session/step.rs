@@ -76,6 +76,7 @@ impl Session {
         for (slot, connection) in std::mem::take(&mut self.network.opened) {
             self.tell(slot, NetworkEvent::Opened { connection })?;
         }
+        self.deliver()?;
         self.hub.drain_outputs(&mut self.work.hub);
         if !self.work.hub.is_empty() || self.uncommitted >= self.commit_every {
             self.commit()?;

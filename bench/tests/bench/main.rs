@@ -5,6 +5,7 @@
     reason = "a test that cannot go on panics and says where"
 )]
 
+mod app;
 mod bad_input;
 mod clients;
 mod cloud;
