@@ -33,7 +33,7 @@ pub(crate) struct Args {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "drop,duplicate,delay,reorder,redeliver,crash,wifi-down,signal-reorder,signal-duplicate"
+        default_value = "drop,duplicate,delay,reorder,redeliver,crash,wifi-down,signal-reorder,signal-duplicate,network-drop,half-open,latency,throttle,reject-authentication,force-disconnect,server-restart"
     )]
     faults: Vec<Kind>,
     /// Runs at a time; 0: one per core.

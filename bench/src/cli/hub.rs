@@ -7,7 +7,7 @@ use serde_json::json;
 use twinbench_hub::net::{Certificates, how_to_trust};
 
 use super::{Failure, Format, connections::Connections};
-use crate::{exit::Exit, file::BenchFile};
+use crate::{exit::Exit, file::BenchFile, serve::certificates_folder};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -51,9 +51,13 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         Verb::Ca(ca) => ca,
         Verb::ConnectionStrings(args) => return connection_strings(args, format),
     };
-    let folder = ca.folder.clone().or_else(folder).ok_or_else(|| {
-        Failure::new(Exit::Setup, "this user has no data folder").help("name one with --folder")
-    })?;
+    let folder = ca
+        .folder
+        .clone()
+        .or_else(certificates_folder)
+        .ok_or_else(|| {
+            Failure::new(Exit::Setup, "this user has no data folder").help("name one with --folder")
+        })?;
     let certificates = Certificates::open(&folder, &ca.name)
         .map_err(|error| Failure::new(Exit::Setup, error.to_string()))?;
     let path = certificates.ca_path();
@@ -74,20 +78,4 @@ fn connection_strings(args: &ConnectionStrings, format: Format) -> Result<Exit, 
         print!("{}", all.text(usize::MAX));
     }
     Ok(Exit::Pass)
-}
-
-/// Where the certificates are unless somebody says otherwise.
-pub(super) fn folder() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let base = if cfg!(windows) {
-        PathBuf::from(variable("LOCALAPPDATA")?)
-    } else if cfg!(target_os = "macos") {
-        PathBuf::from(variable("HOME")?).join("Library/Application Support")
-    } else {
-        match variable("XDG_DATA_HOME") {
-            Some(folder) => folder.into(),
-            None => PathBuf::from(variable("HOME")?).join(".local/share"),
-        }
-    };
-    Some(base.join("twinbench/certificates"))
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     file::{BenchFile, HubSection, Ports},
-    serve::HubAddresses,
+    serve::{HubAddresses, certificates_folder},
 };
 
 use super::connections::Connections;
@@ -80,7 +80,7 @@ impl HubPorts {
 
     /// Where the certificates are: in the data folder when this user has none of their own.
     pub(crate) fn certificates(&self, data: &Path) -> PathBuf {
-        let own = self.certificates.clone().or_else(super::hub::folder);
+        let own = self.certificates.clone().or_else(certificates_folder);
         own.unwrap_or_else(|| data.join("certificates"))
     }
 }

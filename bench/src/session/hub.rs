@@ -117,6 +117,38 @@ pub(crate) fn hub_options(file: &BenchFile) -> Options {
     options
 }
 
+/// Stands for a key in a recording: 32 zeros.
+const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// The bench file's text for the recording, which others may be given: keys and passwords that
+/// stand in it are replaced, and it is a bench file still.
+pub(super) fn without_secrets(text: &str, file: &BenchFile) -> String {
+    let keys = file
+        .device
+        .iter()
+        .map(|device| &device.key)
+        .chain(file.hub.policy.iter().map(|policy| &policy.key))
+        .chain(file.hub.enrollment.iter().map(|it| &it.key))
+        .flatten()
+        .map(|key| (key.get_ref().reveal(), NO_KEY));
+    let passwords = file
+        .bridge
+        .iter()
+        .filter_map(|bridge| bridge.get_ref().password.as_ref())
+        .map(|password| (password.reveal(), "***"));
+    let mut text = text.to_owned();
+    for (secret, instead) in keys.chain(passwords) {
+        // Quoted, so that a password like "a" does not take a letter out of every word.
+        for quote in ['"', '\''] {
+            text = text.replace(
+                &format!("{quote}{secret}{quote}"),
+                &format!("{quote}{instead}{quote}"),
+            );
+        }
+    }
+    text
+}
+
 /// The authorities that stand behind devices' certificates: name and certificate in PEM.
 pub(crate) fn authorities(file: &BenchFile, bench: &Path) -> Result<Vec<(String, String)>, Error> {
     let folder = bench.parent().unwrap_or(Path::new(""));
@@ -287,4 +319,58 @@ pub(crate) fn method_answer(result: &MethodResult) -> (u16, Value) {
         MethodError::Throttled => 429,
     };
     (status, json!({"error": error.to_string()}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_bench_file_do_not_reach_its_recording() {
+        let text = r#"
+version = 1
+name    = "b"
+epoch   = "2026-01-01T00:00:00Z"
+[[device]]
+id      = "d"
+backend = "external"
+key     = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+[[hub.policy]]
+name        = "own"
+permissions = ["service-connect"]
+key         = 'YTEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE='
+[[bridge]]
+name     = "plant"
+broker   = "mqtt://b"
+user     = "bench"
+password = "bench"
+rule     = [{ topic = "t", device = "d" }]
+"#;
+        let file = BenchFile::parse(Path::new("b.toml"), text).unwrap();
+        let shown = without_secrets(text, &file);
+        assert!(
+            !shown.contains("MDEy") && !shown.contains("YTEy"),
+            "{shown}"
+        );
+        assert!(shown.contains("password = \"***\""), "{shown}");
+        BenchFile::parse(Path::new("b.toml"), &shown).unwrap();
+    }
+
+    #[test]
+    fn a_policy_of_the_file_stands_in_for_the_hubs_own() {
+        let text = r#"
+version = 1
+name    = "b"
+epoch   = "2026-01-01T00:00:00Z"
+[[hub.policy]]
+name        = "service"
+permissions = ["RegistryRead"]
+"#;
+        let file = BenchFile::parse(Path::new("b.toml"), text).unwrap();
+        let all = policies(&file);
+        assert_eq!(all.len(), POLICIES.len());
+        let service = all.iter().find(|policy| policy.name == "service").unwrap();
+        assert_eq!(service.permissions, [Permission::RegistryRead]);
+        assert_ne!(service.primary, service.secondary);
+    }
 }

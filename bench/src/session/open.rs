@@ -15,7 +15,7 @@ use super::{
     DataFolder, Error, Fleet, Network, Options, Scribe, SeriesTap, Session,
     drive::Watched,
     faults::Faults,
-    hub::{device_key, hub_options},
+    hub::{device_key, hub_options, without_secrets},
     step::Work,
 };
 use crate::file::BenchFile;
@@ -92,7 +92,7 @@ impl Session {
                         .unwrap_or_default()
                         .to_string_lossy()
                         .into_owned(),
-                    text: options.text.clone(),
+                    text: without_secrets(&options.text, &file),
                 }),
             },
             twinbench_recording::Options::default(),

@@ -10,10 +10,13 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use twinbench_hub::log::partition_of;
+use twinbench_hub::{SymmetricKey, dps::group_device_key, log::partition_of};
 use twinbench_model::DeviceId;
 
 use crate::clients::{Client, SEED, Served, credentials, events, lacking, needed, python, script};
+
+/// The key of the devices that register themselves.
+const GROUP_KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
 /// A bench whose hub has the usual ports on an address of its own.
 fn bench(address: &str) -> String {
@@ -28,8 +31,13 @@ seed    = {SEED}
 address = "{address}"
 host    = "{address}"
 
+[[hub.enrollment]]
+name  = "line"
+group = true
+key   = "{GROUP_KEY}"
+
 [[device]]
-id      = "dev"
+id      = "meter"
 backend = "external"
 
 [[device]]
@@ -65,7 +73,7 @@ fn served(test: &str, address: &str) -> Option<Served> {
 /// What a service does meanwhile.
 fn service(program: &std::path::Path, served: &Served) {
     let ca = served.ca();
-    let request = json!({"owner": served.connections()["owner"], "device": "dev"});
+    let request = json!({"owner": served.connections()["owner"], "device": "meter"});
     let environment = [("REQUESTS_CA_BUNDLE", ca.as_os_str())];
     let own =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/clients/service.py");
@@ -80,7 +88,7 @@ fn service(program: &std::path::Path, served: &Served) {
         "{seen}"
     );
     assert_eq!(seen["made"], "made-here", "{seen}");
-    assert_eq!(seen["online"], json!(["dev", "pump"]), "{seen}");
+    assert_eq!(seen["online"], json!(["meter", "pump"]), "{seen}");
 }
 
 /// Messages to the device through azure-iot-hub's AMQP.
@@ -105,7 +113,7 @@ fn python_clients_meet_a_served_bench() {
     let connect = |websockets: bool| {
         let mut client = Client::start(&program, [script("devices/clients/device.py")], &[]);
         client.tell(&json!({
-            "ca": served.ca(), "connection": served.device("dev"), "websockets": websockets,
+            "ca": served.ca(), "connection": served.device("meter"), "websockets": websockets,
         }));
         client.tell(&json!({"do": "listen"}));
         assert_eq!(client.says("listening"), true);
@@ -118,7 +126,7 @@ fn python_clients_meet_a_served_bench() {
     }));
     device.says("sent");
     service(&program, &served);
-    message_to(&program, &served, "dev", "hello");
+    message_to(&program, &served, "meter", "hello");
     let c2d = device.says("c2d");
     assert_eq!(c2d["body"], "hello");
     assert_eq!(c2d["properties"], json!({"level": "high"}));
@@ -132,19 +140,34 @@ fn python_clients_meet_a_served_bench() {
     assert_eq!(device.says("notified"), true);
     let kept = served.folder.path().join("data/uploads");
     assert_eq!(
-        std::fs::read_to_string(kept.join("dev/a/b.txt")).unwrap(),
+        std::fs::read_to_string(kept.join("meter/a/b.txt")).unwrap(),
         "file"
     );
 
+    let group = SymmetricKey::from_base64(GROUP_KEY).unwrap();
+    let order = json!({
+        "ca": served.ca(), "provisioning_host": "127.0.0.61", "id_scope": "any",
+        "registration_id": "line-1", "key": group_device_key(&group, "line-1").to_base64(),
+    });
+    let register = [
+        script("devices/clients/register.py").into_os_string(),
+        order.to_string().into(),
+    ];
+    let registered = Client::start(&program, register, &[]).answer();
+    assert_eq!(
+        registered["sent"],
+        json!({"status": "assigned", "hub": "127.0.0.61", "device": "line-1"})
+    );
+
     let endpoint = served.connections()["events"].as_str().unwrap().to_owned();
-    let partition = partition_of(&DeviceId::new("dev").unwrap(), 4);
+    let partition = partition_of(&DeviceId::new("meter").unwrap(), 4);
     let verify = json!({"connection_verify": served.ca()});
     let found = events(&program, &endpoint, &verify, (partition, "-1", 2));
     let own: Vec<&Value> = found["events"]
         .as_array()
         .unwrap_or_else(|| panic!("{found}"))
         .iter()
-        .filter(|event| event["system"]["iothub-connection-device-id"] == "dev")
+        .filter(|event| event["system"]["iothub-connection-device-id"] == "meter")
         .collect();
     assert_eq!(own[0]["properties"]["a b"], "1+1&ü", "{found}");
 }
@@ -164,7 +187,7 @@ fn node_clients_meet_a_served_bench() {
     let ca = served.ca();
     for websockets in [false, true] {
         let order = json!({
-            "ca": ca, "connection": served.device("dev"), "websockets": websockets,
+            "ca": ca, "connection": served.device("meter"), "websockets": websockets,
         });
         let arguments = [
             script("devices/clients/device.js").into_os_string(),
@@ -176,7 +199,7 @@ fn node_clients_meet_a_served_bench() {
         ];
         let mut device = Client::start("node", arguments, &environment);
         device.says("ready");
-        message_to(&program, &served, "dev", "hello");
+        message_to(&program, &served, "meter", "hello");
         assert_eq!(device.says("c2d")["body"], "hello");
         device.tell(&json!({"do": "end"}));
         device.answer();
@@ -186,7 +209,7 @@ fn node_clients_meet_a_served_bench() {
 #[test]
 fn mosquitto_publishes_over_tls() {
     let served = Served::start(&bench("127.0.0.1"), &["--any-ports"]).unwrap();
-    let (username, token) = credentials("127.0.0.1", "dev");
+    let (username, token) = credentials("127.0.0.1", "meter");
     let port = served.port("mqtt").to_string();
     let output = Command::new("mosquitto_pub")
         .args([
@@ -195,14 +218,14 @@ fn mosquitto_publishes_over_tls() {
             "-p",
             &port,
             "-i",
-            "dev",
+            "meter",
             "-V",
             "mqttv311",
             "-q",
             "1",
         ])
         .args(["-u", &username, "-P", &token, "-m", "{\"t\":1}", "-t"])
-        .arg("devices/dev/messages/events/level=high")
+        .arg("devices/meter/messages/events/level=high")
         .arg("--cafile")
         .arg(served.ca())
         .output();

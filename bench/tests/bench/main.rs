@@ -12,6 +12,7 @@ mod cloud;
 mod common;
 mod determinism;
 mod durable;
+mod hub_file;
 mod restart;
 mod serve;
 mod workers;

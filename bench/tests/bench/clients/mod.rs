@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
@@ -46,6 +47,7 @@ pub(crate) struct Served {
     child: Child,
     /// Where its hub listens, as it says itself.
     pub(crate) hub: Value,
+    api: String,
     pub(crate) folder: Arc<tempfile::TempDir>,
 }
 
@@ -92,7 +94,13 @@ impl Served {
         let mut problems = child.stderr.take().unwrap();
         std::thread::spawn(move || std::io::copy(&mut problems, &mut std::io::sink()));
         let hub = serving["hub"].clone();
-        Ok(Self { child, hub, folder })
+        let api = serving["api"].as_str().unwrap().to_owned();
+        Ok(Self {
+            child,
+            hub,
+            api,
+            folder,
+        })
     }
 
     /// Kill -9.
@@ -104,6 +112,23 @@ impl Served {
 
     pub(crate) fn ca(&self) -> PathBuf {
         self.folder.path().join("certificates/ca.pem")
+    }
+
+    /// Messages that its hub has taken.
+    pub(crate) fn messages(&self) -> u64 {
+        let key = std::fs::read_to_string(self.folder.path().join("data/api-key")).unwrap();
+        let mut stream = TcpStream::connect(&self.api).unwrap();
+        let request = format!(
+            "GET /bench/status?code={} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+            key.trim(),
+            self.api
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status: Value = serde_json::from_str(body).unwrap();
+        status["messages"].as_u64().unwrap()
     }
 
     /// A port of its hub.
