@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rayon::prelude::*;
 use serde::Serialize;
 use twinbench_engine::{ActivityContext, Builder, Engine, Failure, Functions, Json, store::Row};
 use twinbench_model::{EntityId, Epoch, Event, EventData, Record, Room, VirtualTime};
@@ -119,6 +120,9 @@ struct Batch<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
 }
+
+/// So many messages are worth more than one thread.
+const SIDE_BY_SIDE: usize = 64;
 
 /// A message as read.
 enum Read {
@@ -295,6 +299,31 @@ impl Application {
         self.dispatch(engine, partition, batch, read, now);
     }
 
+    /// The same for batches of several partitions: their messages are read side by side, and what
+    /// comes of them is done in the order of the batches. The outcome is that of
+    /// [`Application::on_events`], one batch after the other.
+    pub fn on_batches(
+        &mut self,
+        engine: &mut Engine,
+        batches: &[(u16, Vec<&EventData>)],
+        now: VirtualTime,
+    ) {
+        let messages: usize = batches.iter().map(|(_, batch)| batch.len()).sum();
+        if messages < SIDE_BY_SIDE {
+            for (partition, batch) in batches {
+                self.on_events(engine, *partition, batch, now);
+            }
+            return;
+        }
+        let read: Vec<Vec<Read>> = batches
+            .par_iter()
+            .map(|(_, batch)| batch.iter().map(|event| self.read(event)).collect())
+            .collect();
+        for ((partition, batch), read) in batches.iter().zip(read) {
+            self.dispatch(engine, *partition, batch, read, now);
+        }
+    }
+
     /// Reads a message, without a look at any state.
     fn read(&self, event: &EventData) -> Read {
         let rules = Rules {
@@ -398,6 +427,10 @@ impl Application {
     }
 
     fn refuse(&mut self, event: &EventData, reason: String, now: VirtualTime) {
+        if self.dead_letters.has(event) {
+            // It was delivered before.
+            return;
+        }
         tracing::warn!(device = %event.device, sequence = event.sequence_number, reason, "dead letter");
         let letter = DeadLetter::new(event, reason);
         let source = event.device.shared();

@@ -1,6 +1,6 @@
 //! Messages that the application could not use.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ impl DeadLetter {
 #[derive(Debug, Default)]
 pub struct DeadLetters {
     letters: VecDeque<(u64, DeadLetter)>,
+    /// Where they are in the hub's log: one that is delivered again is no other letter.
+    places: BTreeSet<(u16, u64)>,
     /// The number of the next one.
     next: u64,
     changes: Vec<Record>,
@@ -76,12 +78,21 @@ impl DeadLetters {
         self.letters.iter().map(|(_, letter)| letter)
     }
 
+    /// Whether the message is among them.
+    pub(crate) fn has(&self, event: &EventData) -> bool {
+        self.places
+            .contains(&(event.partition, event.sequence_number))
+    }
+
     pub(crate) fn add(&mut self, letter: DeadLetter) {
         if self.letters.len() == Self::KEPT
-            && let Some((oldest, _)) = self.letters.pop_front()
+            && let Some((oldest, gone)) = self.letters.pop_front()
         {
+            self.places.remove(&(gone.partition, gone.sequence_number));
             self.changes.push(rows::delete(rows::DEAD_LETTER, oldest));
         }
+        self.places
+            .insert((letter.partition, letter.sequence_number));
         let row = rows::put(rows::DEAD_LETTER, self.next, &letter);
         self.changes.push(row);
         self.letters.push_back((self.next, letter));
@@ -94,6 +105,8 @@ impl DeadLetters {
 
     /// Puts a stored letter back; they come in the order of their numbers.
     pub(crate) fn restore(&mut self, number: u64, letter: DeadLetter) {
+        self.places
+            .insert((letter.partition, letter.sequence_number));
         self.letters.push_back((number, letter));
         self.next = self.next.max(number + 1);
     }

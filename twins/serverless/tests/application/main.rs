@@ -4,6 +4,7 @@
 
 mod adapter;
 mod alerts;
+mod batches;
 mod common;
 mod configuration;
 mod connectors;
