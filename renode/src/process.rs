@@ -23,6 +23,9 @@ pub struct Options {
     pub folder: PathBuf,
     /// Commands of the monitor to run first, e.g. [`Platform::include`](crate::Platform::include).
     pub commands: Vec<String>,
+    /// The port of the monitor over telnet; none: it is not opened. With it Renode writes in colours,
+    /// which are the monitor's only sign of an error.
+    pub monitor: Option<u16>,
     /// How long it may take until its robot port is open, on the wall clock.
     pub patience: Duration,
 }
@@ -107,7 +110,6 @@ impl Options {
         command
             .args([
                 "--disable-gui",
-                "--plain",
                 "--hide-log",
                 "--robot-server-port",
                 "0",
@@ -119,6 +121,10 @@ impl Options {
                     .iter()
                     .flat_map(|line| ["--execute", line.as_str()]),
             )
+            .args(match self.monitor {
+                None => vec!["--plain".to_owned()],
+                Some(port) => vec!["-P".to_owned(), port.to_string()],
+            })
             .current_dir(&self.folder)
             .env("TMPDIR", &temporary)
             .env("RENODE_CI_MODE", "YES")
@@ -224,6 +230,7 @@ mod tests {
         Options {
             folder: folder.join("run"),
             commands: vec!["version".into()],
+            monitor: None,
             patience,
         }
     }

@@ -33,6 +33,7 @@ impl Renode {
             patience: Duration::from_mins(2),
             run: Duration::from_mins(10),
             control: true,
+            monitor: false,
         }
     }
 }
@@ -45,6 +46,7 @@ pub struct SessionOptions {
     patience: Duration,
     run: Duration,
     control: bool,
+    monitor: bool,
 }
 
 /// Why there is no session, or it could not do what was asked.
@@ -151,6 +153,13 @@ impl SessionOptions {
         self
     }
 
+    /// Whether to open the monitor over telnet too, for a person.
+    #[must_use]
+    pub fn monitor(mut self, monitor: bool) -> Self {
+        self.monitor = monitor;
+        self
+    }
+
     /// Starts Renode and connects to it.
     ///
     /// # Errors
@@ -169,10 +178,14 @@ impl SessionOptions {
         let options = Options {
             folder: folder.clone(),
             commands: Vec::new(),
+            monitor: self.monitor.then(free_port).transpose()?,
             patience: self.patience,
         };
         let process = options.start(&installation)?;
         let mut session = self.attach(process.robot(), folder)?;
+        session.monitor = options
+            .monitor
+            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         session.process = Some(process);
         session.kept = kept;
         Ok(session)
@@ -199,6 +212,7 @@ impl SessionOptions {
             feeds: 0,
             watched: 0,
             models: false,
+            monitor: None,
             process: None,
             kept: None,
         };
@@ -223,6 +237,7 @@ pub struct Session {
     watched: i32,
     /// Models in C# were loaded.
     models: bool,
+    monitor: Option<SocketAddr>,
     process: Option<Process>,
     kept: Option<tempfile::TempDir>,
 }
@@ -276,6 +291,11 @@ impl Session {
     /// When the session was built without it.
     pub fn control(&mut self) -> Result<&mut Control, SessionError> {
         self.control.as_mut().ok_or(SessionError::NoControl("this"))
+    }
+
+    /// Where the monitor is, when it was asked for.
+    pub const fn monitor(&self) -> Option<SocketAddr> {
+        self.monitor
     }
 
     /// What it prints; none when somebody else runs it.
