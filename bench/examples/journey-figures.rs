@@ -121,6 +121,7 @@ fn open(file: BenchFile, path: &Path, folder: &Path, commit_every: u64) -> Resul
         commit_every,
         durability: twinbench_engine::store::Durability::Strict,
         require_recording: false,
+        parent: None,
     };
     Ok(Session::open(file, &options)?)
 }

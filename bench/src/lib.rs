@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod exit;
 pub mod file;
+pub mod replay;
 pub mod report;
 mod scenario;
 pub mod serve;

@@ -53,6 +53,7 @@ fn record(path: &Path, steps: Vec<Vec<Event>>, bytes: &mut u64) -> Result<u64, B
         epoch: Epoch::new("2026-01-01T00:00:00Z".parse()?),
         producer: "record_rate".to_owned(),
         bench_file: None,
+        parent: None,
     };
     let (mut sequencer, mut digest) = (Sequencer::new(), Digest::new());
     let mut recorder = Recorder::create(path, &header, Options::default())?;

@@ -52,6 +52,16 @@ impl Entry {
         }
     }
 
+    /// The device that it is about, as far as its source says: `@name@key` is about the key,
+    /// `device/port` about the device.
+    pub fn subject(&self) -> &str {
+        let source = &*self.source;
+        if let Some(entity) = source.strip_prefix('@') {
+            return entity.split_once('@').map_or(source, |(_, key)| key);
+        }
+        source.split_once('/').map_or(source, |(device, _)| device)
+    }
+
     /// The recording's channel: `kind/source`.
     pub fn channel(&self) -> String {
         format!("{}/{}", self.kind, self.source)

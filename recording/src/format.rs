@@ -2,12 +2,12 @@
 //!
 //! | MCAP | holds |
 //! |---|---|
-//! | metadata `twinbench` | first record: `format`, `bench`, `seed`, `epoch`, `producer` |
+//! | metadata `twinbench` | first record: `format`, `bench`, `seed`, `epoch`, `producer`; of a branch or a replay `parent`, `parent_how`, `parent_at` |
 //! | attachment | the bench file |
 //! | channel | topic `kind/source`, JSON, metadata `room`, `kind`, `source`, `form` |
 //! | schema | one JSON Schema per kind, `twinbench.<kind>` |
 //! | message | `log_time` = epoch + virtual time, `publish_time` = wall time, the channel's number |
-//! | metadata `twinbench.end` | after the last entry: `digest`, `entries`; a cut file has none |
+//! | metadata `twinbench.end` | after the last entry: `digest`, `entries`, `until`; a cut file has none |
 //! | attachments | after the end: what the recorder was given last, such as `entities.json` |
 //! | metadata `twinbench.index` | after the end: offset and times of every chunk |
 //!
@@ -23,7 +23,7 @@ use bytes::Bytes;
 use mcap::{parse_record, records::op};
 use serde::Deserialize;
 use serde_json::json;
-use twinbench_model::Epoch;
+use twinbench_model::{Epoch, VirtualTime};
 
 use crate::Content;
 
@@ -54,6 +54,19 @@ pub struct Header {
     pub producer: String,
     /// The bench file, kept as an attachment.
     pub bench_file: Option<BenchFile>,
+    /// The recording that this one comes from, if it does.
+    pub parent: Option<Parent>,
+}
+
+/// Where a recording comes from, when it is not the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// The recording's file, with its folder.
+    pub recording: String,
+    /// What was done with it: `branch`, `replay`, `re-execution`.
+    pub how: String,
+    /// From when on it is another: a branch has everything before as its parent has it.
+    pub at: VirtualTime,
 }
 
 /// The file that a bench was made from.

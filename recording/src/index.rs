@@ -41,6 +41,8 @@ pub(crate) struct Index {
     pub(crate) marks: Vec<Mark>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) attachments: Vec<AttachmentIndex>,
+    /// The facts of the end record.
+    pub(crate) end: BTreeMap<String, String>,
 }
 
 /// The index as the facts of its metadata record.
@@ -140,16 +142,24 @@ impl Index {
                 match parse_record(opcode, body) {
                     Ok(Record::Channel(channel)) => index.channels.push(channel),
                     Ok(Record::AttachmentIndex(attachment)) => index.attachments.push(attachment),
-                    Ok(Record::MetadataIndex(metadata)) if metadata.name == format::INDEX => {
+                    Ok(Record::MetadataIndex(metadata))
+                        if [format::INDEX, format::END].contains(&metadata.name.as_str()) =>
+                    {
                         let record = part(file, metadata.offset, metadata.length, length)?;
-                        let Some((opcode, body)) = records(&record).next() else {
+                        let facts = records(&record).next().and_then(|(opcode, body)| {
+                            match parse_record(opcode, body) {
+                                Ok(Record::Metadata(metadata)) => Some(metadata.metadata),
+                                _ => None,
+                            }
+                        });
+                        let Some(facts) = facts else { return Ok(None) };
+                        if metadata.name == format::END {
+                            index.end = facts;
+                            continue;
+                        }
+                        let Some(marks) = marks_of(&facts) else {
                             return Ok(None);
                         };
-                        let marks = match parse_record(opcode, body) {
-                            Ok(Record::Metadata(metadata)) => marks_of(&metadata.metadata),
-                            _ => None,
-                        };
-                        let Some(marks) = marks else { return Ok(None) };
                         index.marks = marks;
                     }
                     Ok(_) => {}

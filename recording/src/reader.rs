@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     fs::File,
     io::{self, BufReader, Read as _, Seek, SeekFrom},
@@ -18,7 +18,7 @@ use mcap::{
 use twinbench_model::{Epoch, Room, VirtualTime};
 
 use crate::{
-    BenchFile, Entry, Error, Header,
+    BenchFile, Entry, Error, Header, Parent,
     chunk::unpack,
     entry::{kind_of_name, room_of_name},
     format::{self, Form},
@@ -157,6 +157,81 @@ impl Reader {
         Ok(reader)
     }
 
+    /// The index of a finished recording.
+    fn index(&mut self) -> Result<Option<Index>, Error> {
+        let index = Index::read(&mut self.input, self.length)
+            .and_then(|index| self.input.seek(SeekFrom::Start(self.at)).map(|_| index));
+        index.map_err(|cause| self.failed(cause))
+    }
+
+    /// The digest of a finished recording, without reading all of it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn stated_digest(&mut self) -> Result<Option<String>, Error> {
+        let index = self.index()?;
+        Ok(index.and_then(|mut index| index.end.remove("digest")))
+    }
+
+    /// The virtual time that the session of a finished recording reached; `None` when it is not
+    /// known.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn until(&mut self) -> Result<Option<VirtualTime>, Error> {
+        let index = self.index()?;
+        let until = index.and_then(|index| index.end.get("until")?.parse().ok());
+        Ok(until.map(VirtualTime::from_nanos))
+    }
+
+    /// The time of the last event; `None` when there is no event. Of a recording that was not
+    /// finished, everything is read.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last_time(mut self) -> Result<Option<VirtualTime>, Error> {
+        let epoch = self.header.epoch.instant().as_nanosecond();
+        if let Some(last) = self
+            .index()?
+            .and_then(|index| Some(index.marks.last()?.last))
+        {
+            let nanos = u64::try_from(i128::from(last) - epoch).ok();
+            return Ok(nanos.map(VirtualTime::from_nanos));
+        }
+        let mut last = None;
+        for read in self {
+            last = last.max(Some(read?.entry.time));
+        }
+        Ok(last)
+    }
+
+    /// The sources of a kind, such as the devices that sent something (`d2c`), in order. Of a
+    /// recording that was not finished, everything is read.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn sources(mut self, kind: &str) -> Result<Vec<String>, Error> {
+        let mut sources = BTreeSet::new();
+        if let Some(index) = self.index()? {
+            for channel in &index.channels {
+                let fact = |name| channel.metadata.get(name);
+                if let Some(source) =
+                    fact("source").filter(|_| fact("kind").is_some_and(|it| it == kind))
+                {
+                    sources.insert(source.clone());
+                }
+            }
+            return Ok(sources.into_iter().collect());
+        }
+        for read in self {
+            let entry = read?.entry;
+            if entry.kind == kind && !sources.contains(&*entry.source) {
+                sources.insert(entry.source.to_string());
+            }
+        }
+        Ok(sources.into_iter().collect())
+    }
+
     /// What the recorder attached last under a name; `None` when there is no such thing, or the
     /// recording was not finished.
     ///
@@ -164,24 +239,17 @@ impl Reader {
     /// When the file cannot be read.
     pub fn attachment(&mut self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let at = self.at;
-        let found = attachment(&mut self.input, self.length, name)
+        let index = self.index()?;
+        let Some(place) = index.and_then(|mut index| {
+            let place = index.attachments.iter().position(|it| it.name == name)?;
+            Some(index.attachments.swap_remove(place))
+        }) else {
+            return Ok(None);
+        };
+        let found = index::attachment(&mut self.input, self.length, &place)
             .and_then(|found| self.input.seek(SeekFrom::Start(at)).map(|_| found));
         found.map_err(|cause| self.failed(cause))
     }
-}
-
-fn attachment(
-    input: &mut (impl io::Read + Seek),
-    length: u64,
-    name: &str,
-) -> io::Result<Option<Vec<u8>>> {
-    let Some(index) = Index::read(input, length)? else {
-        return Ok(None);
-    };
-    let Some(at) = index.attachments.iter().find(|it| it.name == name) else {
-        return Ok(None);
-    };
-    index::attachment(input, length, at)
 }
 
 impl<R: io::Read> Reader<R> {
@@ -224,6 +292,7 @@ impl<R: io::Read> Reader<R> {
                 epoch: Epoch::new(Timestamp::UNIX_EPOCH),
                 producer: String::new(),
                 bench_file: None,
+                parent: None,
             },
             digest: None,
             channels: BTreeMap::new(),
@@ -523,6 +592,15 @@ fn header_of(facts: &BTreeMap<String, String>, path: &Path) -> Result<Header, Er
         epoch: Epoch::new(epoch.ok_or_else(|| not("its epoch is not an instant"))?),
         producer: fact("producer").unwrap_or_default().to_owned(),
         bench_file: None,
+        parent: fact("parent").map(|recording| Parent {
+            recording: recording.to_owned(),
+            how: fact("parent_how").unwrap_or_default().to_owned(),
+            at: VirtualTime::from_nanos(
+                fact("parent_at")
+                    .and_then(|at| at.parse().ok())
+                    .unwrap_or_default(),
+            ),
+        }),
     })
 }
 

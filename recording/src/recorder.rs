@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use twinbench_model::VirtualTime;
 
 use crate::{
     Entry, Error, Header, Options,
@@ -116,6 +117,14 @@ impl Recorder {
     /// As [`record`](Self::record).
     pub fn flush(&mut self) -> Result<(), Error> {
         self.with(|stream| stream.flush().map_err(Failure::Write))
+    }
+
+    /// The virtual time that the session reached, which may be after its last event.
+    /// [`Reader::until`](crate::Reader::until) gives it back.
+    pub fn until(&mut self, until: VirtualTime) {
+        if let Some(stream) = &mut self.stream {
+            stream.until(until);
+        }
     }
 
     /// Keeps something, such as the final states, to be attached when the recording is finished.

@@ -1,7 +1,7 @@
 //! Writing entries as MCAP to any stream.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     io::{self, Seek, SeekFrom, Write},
     sync::{
         Arc,
@@ -14,7 +14,7 @@ use mcap::{
     Attachment, Compression, McapError, McapResult, WriteOptions, Writer,
     records::{MessageHeader, Metadata},
 };
-use twinbench_model::{Epoch, Room};
+use twinbench_model::{Epoch, Room, VirtualTime};
 
 use crate::{
     Content, Entry, Header,
@@ -107,6 +107,7 @@ pub(crate) struct Stream<W: Write> {
     unflushed_times: Option<(u64, u64)>,
     unflushed_bytes: usize,
     last: Vec<Attachment<'static>>,
+    until: Option<VirtualTime>,
     epoch: i128,
     options: Options,
     channels: HashMap<Arc<str>, Vec<Channel>>,
@@ -151,7 +152,14 @@ impl<W: Write> Stream<W> {
             ("epoch", header.epoch.instant().to_string()),
             ("producer", header.producer.clone()),
         ];
-        write_facts(&mut writer, format::START, facts)?;
+        let parent = header.parent.iter().flat_map(|parent| {
+            [
+                ("parent", parent.recording.clone()),
+                ("parent_how", parent.how.clone()),
+                ("parent_at", parent.at.as_nanos().to_string()),
+            ]
+        });
+        write_facts(&mut writer, format::START, facts.into_iter().chain(parent))?;
         let epoch = header.epoch.instant().as_nanosecond();
         if let Some(file) = &header.bench_file {
             let created = u64::try_from(epoch).unwrap_or_default();
@@ -171,6 +179,7 @@ impl<W: Write> Stream<W> {
             unflushed_times: None,
             unflushed_bytes: 0,
             last: Vec::new(),
+            until: None,
             epoch,
             options,
             channels: HashMap::new(),
@@ -253,6 +262,11 @@ impl<W: Write> Stream<W> {
         Ok(())
     }
 
+    /// The virtual time at which the session ended, which may be after its last event.
+    pub(crate) fn until(&mut self, until: VirtualTime) {
+        self.until = Some(until);
+    }
+
     /// Keeps something for the end of the recording.
     pub(crate) fn attach(&mut self, name: &str, media_type: &str, data: Vec<u8>) {
         let created = u64::try_from(self.epoch).unwrap_or_default();
@@ -272,6 +286,10 @@ impl<W: Write> Stream<W> {
             ("digest", digest.to_owned()),
             ("entries", self.entries.to_string()),
         ];
+        let until = self
+            .until
+            .map(|until| ("until", until.as_nanos().to_string()));
+        let facts = facts.into_iter().chain(until);
         write_facts(&mut self.writer, format::END, facts)?;
         for attachment in &self.last {
             self.writer.attach(attachment)?;
@@ -325,15 +343,17 @@ pub(crate) fn epoch_fits(epoch: Epoch) -> bool {
     u64::try_from(epoch.instant().as_nanosecond()).is_ok()
 }
 
-fn write_facts<W: Write + Seek, const N: usize>(
+fn write_facts<'a, W: Write + Seek>(
     writer: &mut Writer<W>,
     name: &str,
-    facts: [(&str, String); N],
+    facts: impl IntoIterator<Item = (&'a str, String)>,
 ) -> McapResult<()> {
-    let facts = facts.map(|(key, value)| (key.to_owned(), value));
+    let facts = facts
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value));
     writer.write_metadata(&Metadata {
         name: name.to_owned(),
-        metadata: BTreeMap::from(facts),
+        metadata: facts.collect(),
     })
 }
 
@@ -341,7 +361,7 @@ fn write_facts<W: Write + Seek, const N: usize>(
 mod tests {
     use super::*;
     use std::{cell::RefCell, io::Cursor, rc::Rc};
-    use twinbench_model::{Event, VirtualTime};
+    use twinbench_model::Event;
 
     /// A disk that is shared with the test and has room for so many bytes.
     #[derive(Clone)]
@@ -375,6 +395,7 @@ mod tests {
             epoch: Epoch::new("2026-01-01T00:00:00Z".parse().unwrap()),
             producer: "test".into(),
             bench_file: None,
+            parent: None,
         }
     }
 

@@ -5,12 +5,15 @@ mod completions;
 mod connections;
 mod diff;
 mod explore;
+mod export;
 mod failure;
 mod hub;
 mod hub_ports;
+mod import;
 mod key;
 mod logging;
 mod progress;
+mod record;
 mod recorded;
 mod replay;
 mod run;
@@ -93,6 +96,12 @@ enum Verb {
     Explore(explore::Args),
     /// Send the messages of a recording through hub and functions again, or run its firmware again.
     Replay(replay::Args),
+    /// Record a bench that is being served.
+    Record(record::Args),
+    /// Write a recording as CSV, JSON lines or Parquet.
+    Export(export::Args),
+    /// Make a recording of messages of the field.
+    Import(import::Args),
     /// Find where two recordings part, in each channel, and what led to what.
     Diff(diff::Args),
     /// Check bench files without running them.
@@ -129,6 +138,9 @@ pub fn main() -> Exit {
         Verb::Test(args) => test::run(&args, cli.format),
         Verb::Explore(args) => explore::run(&args, format),
         Verb::Replay(args) => replay::run(&args, format),
+        Verb::Record(args) => record::run(&args, format),
+        Verb::Export(args) => export::run(&args, format),
+        Verb::Import(args) => import::run(&args, format),
         Verb::Diff(args) => diff::run(&args, format),
         Verb::Check(args) => check::run(&args, format),
         Verb::Worker(args) => worker::run(&args, format),

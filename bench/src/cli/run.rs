@@ -11,11 +11,13 @@ use std::{
 
 use twinbench_engine::store::Durability;
 use twinbench_model::VirtualDuration;
+use twinbench_recording::{Parent, Reader};
 
-use super::{Failure, Format, progress::Progress};
+use super::{Failure, Format, replay::bench_path, progress::Progress};
 use crate::{
     exit::Exit,
     file::BenchFile,
+    replay::{self, moment::moment},
     report,
     serve::{self, Pace},
     session::{self, Session},
@@ -26,10 +28,19 @@ use crate::{
   twinbench run fixtures/benches/journey.toml --for 10m
   twinbench run fixtures/benches/journey.toml --for 10m --serve
   twinbench run fixtures/benches/journey.toml --for 1h --data ./state
-  twinbench run fixtures/benches/journey.toml --for 1h --data ./state --resume")]
+  twinbench run fixtures/benches/journey.toml --for 1h --data ./state --resume
+  twinbench run --session out/journey/latest/session.mcap --from 04:10 --for 5m")]
 pub(crate) struct Args {
-    /// The bench file.
-    bench: PathBuf,
+    /// The bench file; with --session it is only needed where firmware is not found without.
+    #[arg(required_unless_present = "session")]
+    bench: Option<PathBuf>,
+    /// Go on from a moment of this recording another way: it is executed again up to there, and
+    /// the run is a branch with a recording of its own.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "seed"])]
+    session: Option<PathBuf>,
+    /// The moment: `4m10s`, `04:10`, or an instant.
+    #[arg(long, value_name = "TIME", requires = "session")]
+    from: Option<String>,
     /// How long to run, in virtual time, as fast as the work allows: `90s`, `10m`, `2h`.
     #[arg(long = "for", value_name = "TIME")]
     length: Option<VirtualDuration>,
@@ -105,15 +116,27 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
-    let text = fs::read_to_string(&args.bench).unwrap_or_default();
-    let mut file = BenchFile::load(&args.bench)?;
+    let branch = args
+        .session
+        .as_ref()
+        .map(|session| Branch::of(session, args.bench.as_deref(), args.from.as_deref()))
+        .transpose()?;
+    let (path, text, mut file) = match &branch {
+        Some(branch) => (branch.path.clone(), branch.text.clone(), branch.file.clone()),
+        None => {
+            let path = args.bench.clone().unwrap_or_default();
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let file = BenchFile::load(&path)?;
+            (path, text, file)
+        }
+    };
     if let Some(seed) = args.seed {
         file.seed = seed;
     }
     if file.device.is_empty() {
         return Err(Failure::new(
             Exit::Nothing,
-            format!("{} has no devices", args.bench.display()),
+            format!("{} has no devices", path.display()),
         )
         .help("add a [[device]] table; fixtures/benches/journey.toml is an example"));
     }
@@ -132,7 +155,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     let out = session::new_run(&args.out, file.name.get_ref())?;
     let data = args.data.clone().unwrap_or_else(|| out.join("data"));
     let options = session::Options {
-        path: args.bench.clone(),
+        path: path.clone(),
         text,
         out: out.clone(),
         data: data.clone(),
@@ -145,6 +168,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         },
         durability: args.durability.into(),
         require_recording: args.require_recording,
+        parent: branch.as_ref().map(|branch| branch.parent.clone()),
     };
     let api = args.port.unwrap_or(file.api.port);
     let listen = args.serve || file.hub.listen || args.hub.wanted();
@@ -157,6 +181,9 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     let mut session = Session::open(file, &options)?;
 
     let stop = Arc::new(AtomicBool::new(false));
+    if let Some(branch) = &branch {
+        replay::timeline::catch_up(&mut session, &branch.inputs, branch.parent.at)?;
+    }
     let end = args.length.map(|length| session.now() + length);
     // Ports are taken before the work begins: a busy one must not cost a finished run.
     let mut server = if listen || durable_task.is_some() {
@@ -167,7 +194,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
                 ports: &ports,
                 plain,
                 certificates: &certificates,
-                bench: &args.bench,
+                bench: &path,
                 session: &session,
             }),
             durable_task,
@@ -261,8 +288,48 @@ fn announce(server: &serve::Server, session: &Session, data: &Path, format: Form
     }
 }
 
+/// A moment of a recording to go on from.
+struct Branch {
+    path: PathBuf,
+    text: String,
+    file: BenchFile,
+    inputs: Vec<replay::inputs::Input>,
+    parent: Parent,
+}
+
+impl Branch {
+    fn of(recording: &Path, bench: Option<&Path>, from: Option<&str>) -> Result<Self, Failure> {
+        let mut reader = Reader::open(recording)?;
+        let header = reader.header().clone();
+        let at = match from {
+            Some(text) => moment(text, header.epoch)
+                .map_err(|message| Failure::new(Exit::Usage, message))?,
+            None => match reader.until()? {
+                Some(until) => until,
+                None => Reader::open(recording)?.last_time()?.unwrap_or_default(),
+            },
+        };
+        let file = replay::bench::recorded(&header)?;
+        let (mut inputs, lost) = replay::inputs::inputs(reader, &file)?;
+        if !lost.is_empty() {
+            eprintln!(
+                "the recording has inputs that are not given again: {}",
+                lost.join(", ")
+            );
+        }
+        inputs.retain(|input| input.time <= at);
+        Ok(Self {
+            path: bench_path(bench, recording, &header)?,
+            text: header.bench_file.map(|file| file.text).unwrap_or_default(),
+            file,
+            inputs,
+            parent: replay::again::parent(recording, "branch", at),
+        })
+    }
+}
+
 /// Ctrl-C and a polite kill end the run as its end would: committed, recording closed.
-fn stop_on_signal(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+pub(super) fn stop_on_signal(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let flag = Arc::clone(stop);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
         .map_err(|cause| Failure::new(Exit::Internal, format!("signals cannot be caught: {cause}")))

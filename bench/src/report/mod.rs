@@ -1,5 +1,6 @@
 //! What a run leaves: summary, `report.json`, `entities.json`, `junit.xml`, pictures.
 
+pub(crate) mod divergence;
 mod junit;
 mod pictures;
 
@@ -120,8 +121,15 @@ pub fn finish(session: Session, folder: &Path) -> Result<Report, Error> {
 fn gather(session: &Session, folder: &Path) -> Report {
     let stats = session.stats();
     let halted = session.halted();
-    let devices = session
+    let mut ids: Vec<_> = session
+        .file()
         .devices()
+        .into_iter()
+        .map(|it| it.0)
+        .collect();
+    ids.sort();
+    let devices = ids
+        .iter()
         .map(|id| {
             let series = session
                 .series()

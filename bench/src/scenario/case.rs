@@ -179,6 +179,7 @@ pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
         commit_every: 1,
         durability: twinbench_engine::store::Durability::Strict,
         require_recording: false,
+        parent: None,
     };
     let mut session = Session::open_in_memory(file, &session_options, signal_faults(case, seed))?;
     session.watch();

@@ -77,7 +77,8 @@ impl Session {
 
         let (hub, engine, application) = rooms(&file, store.as_mut(), clients)?;
         let fleet = Fleet::new(&file, &options.path, epoch, start, options.threads)?;
-        let series = SeriesTap::new(fleet.ids());
+        let ids = device_ids(&file);
+        let series = SeriesTap::new(ids.iter());
         let recorder = Recorder::create(
             &options.out.join("session.mcap"),
             &Header {
@@ -94,6 +95,7 @@ impl Session {
                         .into_owned(),
                     text: without_secrets(&options.text, &file),
                 }),
+                parent: options.parent.clone(),
             },
             twinbench_recording::Options::default(),
         );
@@ -109,6 +111,7 @@ impl Session {
             engine,
             application,
             store,
+            out: options.out.clone(),
             scribe,
             series,
             commit_every: options.commit_every,
@@ -162,6 +165,13 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Every device of the bench, those without a machine too, in order of their ids.
+fn device_ids(file: &BenchFile) -> Vec<DeviceId> {
+    let mut ids: Vec<_> = file.devices().into_iter().map(|(id, _)| id).collect();
+    ids.sort();
+    ids
 }
 
 fn make_folder(folder: &Path) -> Result<(), Error> {

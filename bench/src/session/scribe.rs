@@ -18,7 +18,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use twinbench_model::Event;
+use twinbench_model::{Event, VirtualTime};
 use twinbench_recording::{Content, Digest, Entry, Recorder, Redactor, Sequencer};
 
 use super::Error;
@@ -32,15 +32,16 @@ const GATHER: Duration = Duration::from_millis(50);
 /// How long what was recorded waits before it goes to the system.
 const FLUSH: Duration = Duration::from_millis(150);
 /// The attachment that has the final states of the entities.
-const ENTITIES: &str = "entities.json";
+pub const ENTITIES: &str = "entities.json";
 /// How often the scribe looks whether what it wrote has to go to the system.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What the loop tells the scribe.
 enum Word {
     Events(Vec<Event>),
-    /// The last word: the final states, to be attached to the recording.
-    End(Option<Vec<u8>>),
+    /// The last word: the time that the session reached, and the final states, to be attached to
+    /// the recording.
+    End(VirtualTime, Option<Vec<u8>>),
 }
 
 /// What is left when a session has ended.
@@ -136,9 +137,13 @@ impl Scribe {
     }
 
     /// Ends the recording; `entities` is what it keeps of the final states.
-    pub(super) fn finish(mut self, entities: Option<Vec<u8>>) -> Result<Kept, Error> {
+    pub(super) fn finish(
+        mut self,
+        until: VirtualTime,
+        entities: Option<Vec<u8>>,
+    ) -> Result<Kept, Error> {
         self.send()?;
-        self.say(Word::End(entities))?;
+        self.say(Word::End(until, entities))?;
         self.join()
     }
 
@@ -229,9 +234,13 @@ impl Tape {
     fn finish(
         mut self,
         digest: &str,
+        until: Option<VirtualTime>,
         entities: Option<Vec<u8>>,
     ) -> Result<(PathBuf, Option<String>), Error> {
         if let Some(mut recorder) = self.recorder.take() {
+            if let Some(until) = until {
+                recorder.until(until);
+            }
             if let Some(entities) = entities {
                 recorder.attach(ENTITIES, "application/json", entities);
             }
@@ -249,11 +258,12 @@ fn work(out: &Path, mut tape: Tape, from: &Receiver<Word>) -> Result<Kept, Error
     let mut sequencer = Sequencer::new();
     let mut events = 0;
     let mut logs: BTreeMap<Arc<str>, UartLog> = BTreeMap::new();
-    let mut entities = None;
+    let (mut end, mut entities) = (None, None);
     loop {
         let batch = match from.recv_timeout(LOOK) {
             Ok(Word::Events(batch)) => batch,
-            Ok(Word::End(states)) => {
+            Ok(Word::End(until, states)) => {
+                end = Some(until);
                 entities = states;
                 continue;
             }
@@ -285,7 +295,7 @@ fn work(out: &Path, mut tape: Tape, from: &Receiver<Word>) -> Result<Kept, Error
         tape.flush()?;
     }
     let digest = digest.hex();
-    let (recording, recording_stopped) = tape.finish(&digest, entities)?;
+    let (recording, recording_stopped) = tape.finish(&digest, end, entities)?;
     let mut uart = Vec::new();
     for log in logs.into_values() {
         uart.push(log.finish()?);
@@ -364,7 +374,7 @@ pub(crate) fn file_stem(id: &str) -> String {
 mod tests {
     use super::*;
     use std::{io::pipe, os::fd::OwnedFd};
-    use twinbench_model::{Epoch, Room, VirtualTime};
+    use twinbench_model::{Epoch, Room};
 
     /// A scribe whose recording ends in the middle, as on a full disk: somebody reads the first
     /// bytes and then closes the pipe.
@@ -376,6 +386,7 @@ mod tests {
             epoch: Epoch::new(Timestamp::UNIX_EPOCH),
             producer: "test".into(),
             bench_file: None,
+            parent: None,
         };
         let recorder = Recorder::into_file(
             OwnedFd::from(to).into(),
@@ -400,7 +411,7 @@ mod tests {
         let mut scribe = scribe(folder.path(), false);
         events(&mut scribe);
         scribe.flush().unwrap();
-        let kept = scribe.finish(None).unwrap();
+        let kept = scribe.finish(VirtualTime::ZERO, None).unwrap();
         assert_eq!(kept.events, 5_000, "the digest is of everything");
         let told = kept.recording_stopped.unwrap();
         assert!(
@@ -416,7 +427,7 @@ mod tests {
         events(&mut scribe);
         let ended = scribe
             .flush()
-            .and_then(|()| scribe.finish(None).map(|_| ()));
+            .and_then(|()| scribe.finish(VirtualTime::ZERO, None).map(|_| ()));
         assert!(matches!(ended, Err(Error::Recording(_))), "{ended:?}");
     }
 }

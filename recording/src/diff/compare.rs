@@ -137,18 +137,23 @@ pub(super) fn short(text: &str) -> String {
     }
 }
 
-/// The number at a path of a JSON text, as [`What::Field`] has it.
+/// The number at a path of a JSON content, as [`What::Field`] has it.
 pub fn number_at(content: &Content, path: &str) -> Option<f64> {
     let Content::Json(text) = content else {
         return None;
     };
     let value: Value = serde_json::from_str(text).ok()?;
-    let mut at = &value;
+    value_at(&value, path)?.as_f64()
+}
+
+/// The value at a path, as [`What::Field`] has it.
+pub(crate) fn value_at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut at = value;
     for part in path.split(['.', '[', ']']).filter(|part| !part.is_empty()) {
         at = match at {
             Value::Array(all) => all.get(part.parse::<usize>().ok()?)?,
             other => other.get(part)?,
         };
     }
-    at.as_f64()
+    Some(at)
 }

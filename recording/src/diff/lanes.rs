@@ -9,10 +9,7 @@ use std::{
 use twinbench_model::{VirtualDuration, VirtualTime};
 
 use super::{
-    Divergence, Options, Seen, Side, What,
-    compare::compare,
-    show::{seen, subject},
-    tolerance::Allowance,
+    Divergence, Options, Seen, Side, What, compare::compare, show::seen, tolerance::Allowance,
 };
 use crate::Entry;
 
@@ -151,7 +148,7 @@ impl<'a> Lanes<'a> {
         if self.options.context == 0 {
             return;
         }
-        let subject = subject(&entry);
+        let subject = entry.subject();
         let ring = if let Some(ring) = self.common.get_mut(subject) {
             ring
         } else {
@@ -198,9 +195,12 @@ impl<'a> Lanes<'a> {
         let Some(first) = left.or(right) else {
             return;
         };
-        let subject = subject(first).to_owned();
+        let subject = first.subject().to_owned();
         let before = self.common.get(subject.as_str());
-        let before: Vec<Seen> = before.into_iter().flatten().map(|it| seen(it, 0)).collect();
+        // What is missing is known only when others came after it.
+        let before = before.into_iter().flatten();
+        let before = before.filter(|it| it.time <= first.time);
+        let before: Vec<Seen> = before.map(|it| seen(it, 0)).collect();
         let from = match what {
             What::Bytes { from } => from,
             _ => 0,

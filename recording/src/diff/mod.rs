@@ -23,6 +23,8 @@ use twinbench_model::VirtualTime;
 use crate::Entry;
 
 pub use compare::number_at;
+pub(crate) use compare::value_at;
+pub(crate) use tolerance::matches as fits;
 pub use tolerance::{RuleError, Tolerances};
 
 /// How two streams are compared.

@@ -1,6 +1,6 @@
 //! Divergences as a person reads them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::{Diff, Divergence, Seen, Side, What, compare::short};
 use crate::{Content, Entry, redact};
@@ -8,32 +8,57 @@ use crate::{Content, Entry, redact};
 /// Bytes of a content that are shown before the first differing byte.
 const BEFORE: usize = 60;
 
-/// The device that an entry is about, as far as its source says: `@name@key` is about the key,
-/// `device/port` about the device.
-pub(super) fn subject(entry: &Entry) -> &str {
-    let source = &*entry.source;
-    if let Some(entity) = source.strip_prefix('@') {
-        return entity.split_once('@').map_or(source, |(_, key)| key);
-    }
-    source.split_once('/').map_or(source, |(device, _)| device)
-}
-
 /// An entry as it is shown, around one of its bytes.
 pub(super) fn seen(entry: &Entry, from: usize) -> Seen {
     let text = match &entry.content {
         Content::Json(text) => redact(text).into_owned(),
-        Content::Bytes(bytes) => redact(&String::from_utf8_lossy(bytes)).into_owned(),
+        Content::Bytes(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => redact(text).into_owned(),
+            Err(_) => return seen_as(entry, format!("{} bytes {}", bytes.len(), hex(bytes, from))),
+        },
         Content::Omitted(length) => format!("{length} bytes, not kept"),
     };
     let start = text.floor_char_boundary(from.saturating_sub(BEFORE));
     let head = if start > 0 { "…" } else { "" };
     let text = format!("{head}{}", short(text.get(start..).unwrap_or_default()));
+    seen_as(entry, text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn seen_as(entry: &Entry, text: String) -> Seen {
     Seen {
         time: entry.time,
         channel: entry.channel(),
         number: entry.sequence,
-        text: text.trim_end_matches(['\r', '\n']).to_owned(),
+        text,
     }
+}
+
+/// Some bytes from one of them on, in hexadecimal.
+fn hex(bytes: &[u8], from: usize) -> String {
+    let shown = bytes.get(from..).unwrap_or_default();
+    let mut text = if from > 0 {
+        format!("from {from}: ")
+    } else {
+        String::new()
+    };
+    for byte in shown.iter().take(16) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    if shown.len() > 16 {
+        text.push('…');
+    }
+    text
+}
+
+/// A text on one line: only what would break it is written another way.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_debug());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }
 
 impl fmt::Display for Seen {
@@ -44,7 +69,7 @@ impl fmt::Display for Seen {
             number,
             text,
         } = self;
-        write!(f, "{time} {channel} #{number} {}", text.escape_debug())
+        write!(f, "{time} {channel} #{number} {}", one_line(text))
     }
 }
 

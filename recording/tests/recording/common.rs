@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use twinbench_model::{Epoch, Event, Room, VirtualTime};
 use twinbench_recording::{
-    BenchFile, Digest, Entry, Finished, Header, Options, Recorder, Sequencer,
+    BenchFile, Digest, Entry, Finished, Header, Options, Parent, Recorder, Sequencer,
 };
 
 /// The facts of the recording.
@@ -18,6 +18,11 @@ pub(crate) fn header() -> Header {
         bench_file: Some(BenchFile {
             name: "journey.toml".to_owned(),
             text: "version = 1\nname = \"journey\"\n".to_owned(),
+        }),
+        parent: Some(Parent {
+            recording: "3/session.mcap".to_owned(),
+            how: "branch".to_owned(),
+            at: VirtualTime::from_secs(250),
         }),
     }
 }

@@ -11,6 +11,7 @@ mod events;
 mod files;
 mod live;
 mod machines;
+mod recorded;
 mod scenarios;
 mod time;
 
@@ -37,6 +38,7 @@ pub(super) fn router() -> Router<Shared> {
         .merge(events::router())
         .merge(files::router())
         .merge(machines::router())
+        .merge(recorded::router())
         .merge(scenarios::router())
         .merge(time::router())
 }
