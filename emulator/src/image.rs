@@ -5,7 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use object::{
     Endianness,
-    elf::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_EXEC, FileHeader32, PT_LOAD},
+    elf::{
+        EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_EXEC, FileHeader32, PT_LOAD, SHF_ALLOC,
+        SHT_NOBITS,
+    },
     read::elf::{FileHeader, ProgramHeader, SectionHeader},
 };
 
@@ -393,10 +396,17 @@ fn elf_parts(elf: &[u8], map: &MemoryMap) -> Result<Layout, ImageError> {
         let start = segment.p_offset(endian);
         let end = u64::from(start) + u64::from(size);
         within(elf, &format!("segment {index}"), end)?;
-        let Some(bytes) = elf.get(start as usize..end as usize) else {
+        // A segment that begins with the file's own headers is there for its first section.
+        let headers = if start == 0 {
+            first_section(header, elf, size)
+        } else {
+            0
+        };
+        let Some(bytes) = elf.get((start + headers) as usize..end as usize) else {
             continue;
         };
-        let address = segment.p_paddr(endian);
+        let address = segment.p_paddr(endian).wrapping_add(headers);
+        let size = size - headers;
         if map.flash_offset(address, size).is_none() && map.ram_offset(address, size).is_none() {
             return Err(outside(map, index, address, size));
         }
@@ -414,6 +424,19 @@ fn elf_parts(elf: &[u8], map: &MemoryMap) -> Result<Layout, ImageError> {
         vectors: vector_section(header, elf).unwrap_or(lowest),
         entry: header.e_entry(endian),
     })
+}
+
+/// Where the first section begins that is loaded of the file's first `size` bytes; 0 if none is.
+fn first_section(header: &FileHeader32<Endianness>, elf: &[u8], size: u32) -> u32 {
+    let endian = Endianness::Little;
+    let Ok(sections) = header.sections(endian, elf) else {
+        return 0;
+    };
+    let loaded = sections.iter().filter(|section| {
+        section.sh_flags(endian) & SHF_ALLOC != 0 && section.sh_type(endian) != SHT_NOBITS
+    });
+    let offsets = loaded.map(|section| section.sh_offset(endian));
+    offsets.filter(|offset| *offset < size).min().unwrap_or(0)
 }
 
 /// Checks what the first 52 bytes say.

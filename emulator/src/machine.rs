@@ -1,6 +1,6 @@
 //! The chip: core, memories, peripherals, clocks and pins, run on virtual time.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use twinbench_model::VirtualTime;
 
@@ -228,6 +228,17 @@ impl Chip {
     /// Instructions executed since power-on.
     pub fn instructions(&self) -> u64 {
         self.driver.core.instructions
+    }
+
+    /// Grants firmware a folder for semihosting: plain names and what is in the files. Without one,
+    /// which is the rule, every file is refused.
+    pub fn grant_files(&mut self, files: BTreeMap<String, Vec<u8>>) {
+        self.driver.core.files.folder = Some(files);
+    }
+
+    /// The granted folder as it is now; none was granted: `None`.
+    pub fn granted_files(&self) -> Option<&BTreeMap<String, Vec<u8>>> {
+        self.driver.core.files.folder.as_ref()
     }
 
     /// Whether loops that only wait are skipped up to the next event, which is the rule. What comes

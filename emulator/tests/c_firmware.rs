@@ -120,3 +120,35 @@ fn floating_point_registers_are_saved_when_they_are_needed() {
         );
     });
 }
+
+#[test]
+fn files_are_refused_unless_a_folder_is_granted() {
+    let Some(image) = build(&["files.c"], &["-O1"]) else {
+        return;
+    };
+    let refused = run(&image, VirtualTime::from_secs(10));
+    assert_eq!(
+        (&refused.stop, refused.text.as_str()),
+        (&Stop::Exited(0), "refused\n")
+    );
+    assert_eq!(refused.chip.granted_files(), None);
+
+    let mut chip = c::chip(&image);
+    let files = [("settings.txt", "hello world"), ("log.txt", "one\n")];
+    let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+    chip.grant_files(files.into());
+    assert_eq!(chip.run_until(VirtualTime::from_secs(10)), Stop::Exited(0));
+    let mut signals = Vec::new();
+    chip.drain(&mut signals);
+    let text = format!("{signals:?}");
+    assert!(text.contains("files done"), "{text}");
+    let left: Vec<_> = chip.granted_files().into_iter().flatten().collect();
+    let wanted: [(String, Vec<u8>); 2] = [
+        ("log.txt".into(), b"one\ntwo\n".to_vec()),
+        ("made.bin".into(), vec![1, 2, 3]),
+    ];
+    assert!(
+        left.into_iter()
+            .eq(wanted.iter().map(|(name, bytes)| (name, bytes)))
+    );
+}

@@ -158,6 +158,8 @@ pub(crate) struct Core {
     pub(crate) debug: Debugger,
     pub(crate) time: Timebase,
     pub(crate) halted: Option<Halted>,
+    /// What semihosting may open.
+    pub(crate) files: semihosting::Files,
     /// `AIRCR.SYSRESETREQ` was written.
     pub(crate) reset_requested: bool,
     pub(crate) bus: Bus,
@@ -197,6 +199,7 @@ impl Core {
             debug: Debugger::default(),
             time: Timebase::new(bus.clocks.hclk),
             halted: None,
+            files: semihosting::Files::default(),
             reset_requested: false,
             bus,
         }

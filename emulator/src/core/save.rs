@@ -27,6 +27,6 @@ macro_rules! fields {
 
 fields!(
     r, next, n, z, c, v, q, ge, it, cycles, instructions, ipsr, primask, faultmask, basepri, control,
-    other_sp, sleep, event, exclusive, fp, nvic, scs, systick, mpu, debug, time, halted, reset_requested;
+    other_sp, sleep, event, exclusive, fp, nvic, scs, systick, mpu, debug, time, halted, files, reset_requested;
     not limit, polling, bus
 );

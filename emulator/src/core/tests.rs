@@ -241,3 +241,20 @@ fn interrupted_it_blocks_go_on_after_the_handler() {
     finish(&mut core, code);
     assert_eq!((core.r[0], core.r[13], core.ipsr), (3, RAM + 0x1000, 0));
 }
+
+/// The products alone overflow, the whole sum does not: found beside an oracle that looks twice.
+#[test]
+fn a_dual_product_saturates_only_as_a_whole() {
+    let check = |accumulator: u32, result: u32, saturated: bool| {
+        // SMLAD R0, R1, R2, R3
+        let code = [0xFB21, 0x3002];
+        let mut core = core(&code);
+        core.r[1..4].copy_from_slice(&[0x8000_8000, 0x8000_8000, accumulator]);
+        finish(&mut core, &code);
+        assert_eq!((core.r[0], core.q), (result, saturated), "{accumulator:#x}");
+    };
+    check(u32::MAX, 0x7FFF_FFFF, false);
+    check(0x8000_0000, 0, false);
+    check(0, 0x8000_0000, true);
+    check(1, 0x8000_0001, true);
+}

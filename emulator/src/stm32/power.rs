@@ -7,7 +7,8 @@ use crate::peripheral::{Context, Peripheral, Width};
 
 /// Power control.
 ///
-/// Every voltage scale and the backup regulator are ready at once; low-power modes are stored only.
+/// Every voltage scale, the backup regulator and the over-drive mode, which larger chips of the
+/// family have, are ready at once; low-power modes are stored only.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Pwr {
     cr: u32,
@@ -26,9 +27,9 @@ impl Pwr {
         Self { cr: 0x8000, csr: 0 }
     }
 
-    /// VOSRDY, and BRR as BRE.
+    /// VOSRDY, BRR as BRE, ODRDY and ODSWRDY as ODEN and ODSWEN.
     fn status(&self) -> u32 {
-        self.csr | 1 << 14 | (self.csr >> 9 & 1) << 3
+        self.csr | 1 << 14 | (self.csr >> 9 & 1) << 3 | self.cr & 3 << 16
     }
 }
 
@@ -63,7 +64,7 @@ impl Peripheral for Pwr {
         let lanes = Lanes::new(offset, width);
         match lanes.register {
             // CWUF and CSBF act and read as 0.
-            0 => self.cr = lanes.merge(self.cr, value) & 0x0000_EFF3,
+            0 => self.cr = lanes.merge(self.cr, value) & 0x0003_EFF3,
             // EWUP1..3 and BRE.
             4 => self.csr = lanes.merge(self.csr, value) & 0x0000_03C0,
             _ => return None,

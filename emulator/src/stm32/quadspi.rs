@@ -224,13 +224,12 @@ impl Quadspi {
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if self.wanted == 0 {
-                return;
-            }
-            self.data.push_back(*byte);
-            self.wanted -= 1;
+        if self.wanted == 0 {
+            return;
         }
+        let count = bytes.len().min(self.wanted);
+        self.data.extend(bytes.iter().take(count));
+        self.wanted -= count;
         if self.wanted == 0 {
             let (instruction, address) = (self.get(CCR) as u8, self.get(AR));
             let data = std::mem::take(&mut self.data);
@@ -384,6 +383,16 @@ mod tests {
         rig.write(&mut it, DLR, 0);
         command(&mut rig, &mut it, 2 << 26 | 1 << 24 | 1 << 8 | 0x05, None);
         assert_eq!(rig.read(&mut it, SR) & SMF, SMF);
+
+        // A word at the data register is one byte of the status, as that is all that is wanted.
+        rig.write(&mut it, FCR, 0x1F);
+        command(&mut rig, &mut it, 1 << 24 | 1 << 8 | 0x01, None);
+        rig.write(&mut it, DR, 0x40);
+        rig.write(&mut it, PSMAR, 0x40);
+        rig.write(&mut it, PSMKR, 0x40);
+        command(&mut rig, &mut it, 2 << 26 | 1 << 24 | 1 << 8 | 0x05, None);
+        assert_eq!(rig.read(&mut it, SR) & SMF, SMF);
+        command(&mut rig, &mut it, 1 << 8 | 0x06, None);
 
         // Programming wraps around in its page.
         rig.write(&mut it, FCR, 0x1F);

@@ -108,10 +108,24 @@ fn alike(case: &Case, outcome: &Outcome) -> Outcome {
     outcome
 }
 
+/// A defect of the oracle: its SMLAD sets Q when the two products alone overflow, though the sum with
+/// the accumulator does not (ARMv7-M ARM, A7.7.131 looks at the whole sum; QEMU's commit 5288145d716
+/// mended it there). Both products are 2^30 only where all four halves are -32768.
+fn is_known(case: &Case, ours: &Outcome, theirs: &Outcome) -> bool {
+    const Q: u32 = 1 << 27;
+    let mut theirs = theirs.clone();
+    let only_theirs = theirs.apsr & Q != 0 && ours.apsr & Q == 0;
+    theirs.apsr &= !Q;
+    only_theirs
+        && *ours == theirs
+        && case.rows.iter().any(|row| ROWS[*row].name == "smlad")
+        && case.r.contains(&0x8000_8000)
+}
+
 /// What differs, in words; `None`: nothing.
 pub(crate) fn difference(case: &Case, ours: &Outcome, theirs: &Outcome) -> Option<String> {
     let (ours, theirs) = (&alike(case, ours), &alike(case, theirs));
-    if ours.fault && theirs.fault || ours == theirs {
+    if ours.fault && theirs.fault || ours == theirs || is_known(case, ours, theirs) {
         return None;
     }
     let names: Vec<_> = case.rows.iter().map(|row| ROWS[*row].name).collect();
