@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use twinbench_hub::{
     Permission, SymmetricKey,
-    bridge::Secret,
+    bridge::{RemoteHub, Secret},
     limits::Tier,
     registry::Thumbprint,
     routes::{EVENTS, Route, Routes, Source},
@@ -296,7 +296,7 @@ impl HubSection {
     }
 }
 
-/// What the grammar cannot say of `[hub]` and `[[bridge]]`.
+/// What the grammar cannot say of `[hub]`, `[[bridge]]` and `[[forward]]`.
 pub(super) fn check(path: &Path, text: &str, file: &BenchFile) -> Result<(), Error> {
     let at = |span, message: String| Error::at(path, text, Some(span), message);
     let hub = &file.hub;
@@ -370,6 +370,14 @@ pub(super) fn check(path: &Path, text: &str, file: &BenchFile) -> Result<(), Err
             .flatten()
         {
             exists(path, named).map_err(|message| wrong(message).missing())?;
+        }
+    }
+    for forward in &file.forward {
+        let wrong = |message: String| at(forward.span(), message);
+        let config = forward.get_ref();
+        RemoteHub::parse(config.connection.reveal()).map_err(|error| wrong(error.to_string()))?;
+        if let Some(ca) = &config.ca {
+            exists(path, ca).map_err(|message| wrong(message).missing())?;
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 use twinbench_engine::Limits;
-use twinbench_hub::bridge::{BridgeConfig, Secret};
+use twinbench_hub::bridge::{BridgeConfig, ForwardConfig, Secret};
 use twinbench_machine::generator::Generator;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration};
 
@@ -54,6 +54,9 @@ pub struct BenchFile {
     /// Bridges from other MQTT brokers into the hub.
     #[serde(default)]
     pub bridge: Vec<Spanned<BridgeConfig>>,
+    /// Other hubs to which telemetry is forwarded.
+    #[serde(default)]
+    pub forward: Vec<Spanned<ForwardConfig>>,
     /// The applications behind the hub.
     #[serde(default)]
     pub app: Vec<App>,

@@ -12,7 +12,7 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use twinbench_hub::{
     HubOutput,
     amqp::{AmqpListener, AmqpOptions, AmqpServer, Archive, MemoryOnly},
-    bridge::{Bridge, BridgeConfig},
+    bridge::{Bridge, BridgeConfig, Forward},
     handle::{HubHandle, HubJobs, hub_handle},
     net::{Certificates, Net, NetOptions, Tls, TlsOptions, uploads},
     service,
@@ -105,7 +105,12 @@ impl HubServer {
             Some(archive) => Arc::new(archive),
             None => Arc::new(MemoryOnly),
         };
-        let amqp = AmqpServer::new(AmqpOptions::default(), options, handle.clone(), archive);
+        let amqp = AmqpServer::new(
+            AmqpOptions::default(),
+            options,
+            handle.clone(),
+            Arc::clone(&archive),
+        );
         let at = |port| SocketAddr::from((*file.hub.address.get_ref(), port));
         let ports = doors.ports;
         let (net, plain) = runtime.block_on(listen(&doors, to))?;
@@ -132,6 +137,7 @@ impl HubServer {
         let secured = amqp.listen(at(ports.amqps), Some(tls.config()));
         let secured = runtime.block_on(secured);
         let secured = secured.map_err(|cause| refused("AMQP over TLS", ports.amqps, &cause))?;
+        forward(file, doors.bench, &handle, &archive);
         Ok(Self {
             addresses: HubAddresses {
                 mqtt,
@@ -183,6 +189,29 @@ async fn listen(
     });
     let address = doors.plain.then(|| net.address());
     Ok((net, address))
+}
+
+/// Starts forwarding to other hubs. Each begins with a word to the hub, which answers once it runs;
+/// they end with the runtime.
+fn forward(file: &BenchFile, bench: &Path, handle: &HubHandle, archive: &Arc<dyn Archive>) {
+    let folder = bench.parent().unwrap_or(Path::new(""));
+    for config in &file.forward {
+        let mut config = config.get_ref().clone();
+        if let Some(ca) = &mut config.ca {
+            *ca = folder.join(&*ca);
+        }
+        let (handle, archive) = (handle.clone(), Arc::clone(archive));
+        tokio::spawn(async move {
+            let name = config.name.clone();
+            match Forward::start(config, handle, archive).await {
+                Ok(forward) => {
+                    std::future::pending::<()>().await;
+                    drop(forward);
+                }
+                Err(error) => tracing::error!(forward = name, %error, "nothing is forwarded"),
+            }
+        });
+    }
 }
 
 fn bridges(file: &BenchFile, bench: &Path, handle: &HubHandle) -> Result<Vec<Bridge>, Error> {

@@ -120,6 +120,9 @@ pub(crate) fn hub_options(file: &BenchFile) -> Options {
 /// Stands for a key in a recording: 32 zeros.
 const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
+/// Stands for a connection string in a recording.
+const NO_CONNECTION: &str = "HostName=localhost;SharedAccessKeyName=device;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /// The bench file's text for the recording, which others may be given: keys and passwords that
 /// stand in it are replaced, and it is a bench file still.
 pub(super) fn without_secrets(text: &str, file: &BenchFile) -> String {
@@ -136,8 +139,12 @@ pub(super) fn without_secrets(text: &str, file: &BenchFile) -> String {
         .iter()
         .filter_map(|bridge| bridge.get_ref().password.as_ref())
         .map(|password| (password.reveal(), "***"));
+    let connections = file.forward.iter().map(|forward| {
+        let secret = forward.get_ref().connection.reveal();
+        (secret, NO_CONNECTION)
+    });
     let mut text = text.to_owned();
-    for (secret, instead) in keys.chain(passwords) {
+    for (secret, instead) in keys.chain(passwords).chain(connections) {
         // Quoted, so that a password like "a" does not take a letter out of every word.
         for quote in ['"', '\''] {
             text = text.replace(
@@ -345,11 +352,14 @@ broker   = "mqtt://b"
 user     = "bench"
 password = "bench"
 rule     = [{ topic = "t", device = "d" }]
+[[forward]]
+name       = "cloud"
+connection = "HostName=h;SharedAccessKeyName=device;SharedAccessKey=ZTEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 "#;
         let file = BenchFile::parse(Path::new("b.toml"), text).unwrap();
         let shown = without_secrets(text, &file);
         assert!(
-            !shown.contains("MDEy") && !shown.contains("YTEy"),
+            !["MDEy", "YTEy", "ZTEy"].iter().any(|key| shown.contains(key)),
             "{shown}"
         );
         assert!(shown.contains("password = \"***\""), "{shown}");

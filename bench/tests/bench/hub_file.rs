@@ -171,3 +171,26 @@ fn messages_of_another_broker_become_those_of_devices() {
     }
     panic!("no message came over the bridge");
 }
+
+#[test]
+fn telemetry_is_forwarded_to_another_hub() {
+    let other = Served::start(&bench(""), &["--any-ports"]).unwrap();
+    let all = other.connections();
+    let policies = all["policies"].as_array().unwrap();
+    let device = policies.iter().find(|it| it["name"] == "device").unwrap();
+    let own = bench(&format!(
+        "[[forward]]\nname = \"cloud\"\nconnection = {}\nport = {}\nca = {:?}\n",
+        device["connectionString"],
+        other.port("mqtt"),
+        other.ca(),
+    ));
+    let own = own.replace("\"external\"", "\"simulated\"\ninterval = \"1s\"");
+    let _own = Served::start(&own, &["--any-ports"]).unwrap();
+    for _ in 0..600 {
+        if other.messages() > 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("nothing was forwarded");
+}
