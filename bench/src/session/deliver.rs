@@ -40,10 +40,8 @@ impl Session {
             if came_back {
                 self.settle()?;
             }
-            if came_back || self.engine.work_waiting() > 0 {
-                // A call is made only when what caused it is durable.
-                self.commit_and_hand_out()?;
-            }
+            // A call is made only when what caused it is durable; before, nobody knows of it.
+            self.commit_and_hand_out()?;
             let begun = self.begin_calls();
             let waits = !self.deliveries.time_goes_on && !self.deliveries.out.is_empty();
             if !begun && !came_back && !waits {
