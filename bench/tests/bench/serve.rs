@@ -105,19 +105,32 @@ impl Served {
 
     /// Status and body of a request.
     fn ask(&self, method: &str, path: &str, key: Option<&str>, body: &str) -> (u16, String) {
+        self.exchange(method, path, key, "text/plain", body)
+    }
+
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        kind: &str,
+        body: &str,
+    ) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let key = key
             .map(|key| format!("x-functions-key: {key}\r\n"))
             .unwrap_or_default();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{key}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{key}connection: close\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
             body.len(),
         )
         .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
+        // Readings come as bytes.
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         (
             head.split(' ').nth(1).unwrap().parse().unwrap(),
@@ -125,7 +138,20 @@ impl Served {
         )
     }
 
-    fn get(&self, path: &str) -> (u16, Value) {
+    /// The folder that it was started in.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn ask_json(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let (head, text) = self.exchange(method, path, Some(&self.key), "application/json", body);
+        (
+            head,
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        )
+    }
+
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let (status, body) = self.ask("GET", path, Some(&self.key), "");
         (
             status,

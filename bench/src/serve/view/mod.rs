@@ -19,7 +19,7 @@ use std::{
 };
 
 use serde_json::Value;
-use twinbench_model::{Event, Payload, VirtualTime, api::page::Status};
+use twinbench_model::{Event, Payload, Room, VirtualTime, api::page::Status};
 
 use crate::session::Session;
 pub(super) use boards::Boards;
@@ -126,11 +126,26 @@ fn work(view: &SharedView, from: &Receiver<News>) {
         // One lock a batch; readers take it for moments only.
         let mut view = lock(view);
         view.gaps += u64::from(news.left_out);
-        for event in news.events {
+        let mut events = news.events;
+        events.sort_by_key(|event| (event.time, rank(event)));
+        for event in events {
             view.take(event);
         }
         view.now = VirtualTime::from_nanos(news.status.bench.virtual_nanos);
         view.status = Some(news.status);
+    }
+}
+
+/// Rooms hand their events over one after the other; here what happens at one instant stands in the
+/// order in which one causes the other. Entities and workflows keep theirs: either may come first.
+fn rank(event: &Event) -> u8 {
+    match (event.room, event.kind) {
+        (Room::Machine | Room::Bench, _) => 0,
+        (Room::Hub, "c2d") => 5,
+        (Room::Hub, _) => 1,
+        (Room::Functions, _) => 2,
+        (Room::Entities | Room::Workflows, _) => 3,
+        (Room::Connectors, _) => 4,
     }
 }
 
