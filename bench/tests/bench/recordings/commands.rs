@@ -33,7 +33,7 @@ fn replay_and_diff_end_with_their_codes() {
     let played = twinbench(&["replay", first, "--out", &out]);
     assert!(played.status.success(), "{}", told(&played));
     assert!(
-        told(&played).contains("replayed 10 messages"),
+        told(&played).contains("replayed 11 messages"),
         "{}",
         told(&played)
     );
