@@ -26,7 +26,7 @@
 //! | [`service`] | the service's REST interface; its router (feature `rest`) |
 //! | [`net`] | the edge: a TCP listener on loopback (feature `net`) |
 //! | [`amqp`] | the built-in endpoint and the service's messages (feature `amqp`) |
-//! | [`bridge`] | devices that speak to another MQTT broker (feature `bridge`) |
+//! | [`bridge`] | devices that speak to another MQTT broker; telemetry to another hub (feature `bridge`) |
 //! | [`handle`] | closures on a hub that runs in somebody else's loop (feature `net`) |
 //!
 //! It runs no user logic, keeps no time of its own and never shows a key or a signature.

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore},
     task::JoinHandle,
 };
@@ -129,6 +129,52 @@ impl AmqpServer {
         Ok(AmqpListener { address, accepting })
     }
 
+    /// Listens with the hub's own TLS, which also has a key for clients that take RSA only.
+    /// Handshakes take no place among the connections; when too many are under way, the oldest
+    /// makes room. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the port is in use or not allowed.
+    #[cfg(feature = "tls")]
+    pub async fn listen_tls(
+        &self,
+        address: SocketAddr,
+        tls: crate::net::Tls,
+    ) -> Result<AmqpListener, AmqpError> {
+        let failed = |source| AmqpError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        small_segments(&listener);
+        let limit = self.shared.settings.max_connections;
+        let handshakes = crate::net::Handshakes::new(limit, OPENING);
+        let server = self.clone();
+        let accepting = tokio::spawn(async move {
+            loop {
+                let (socket, peer) = accepted(&listener).await;
+                let (server, tls) = (server.clone(), tls.clone());
+                let handshakes = handshakes.clone();
+                tokio::spawn(async move {
+                    let peer = peer.to_string();
+                    let stream = match Box::pin(tls.accept(socket, &handshakes)).await {
+                        Ok((stream, _)) => stream,
+                        Err(error) => {
+                            tracing::info!(%peer, %error, "no TLS handshake on AMQP: closed");
+                            return;
+                        }
+                    };
+                    match Arc::clone(&server.shared.room).try_acquire_owned() {
+                        Ok(seat) => {
+                            server.serve(stream, peer).await;
+                            drop(seat);
+                        }
+                        Err(_) => tracing::warn!(%peer, "too many AMQP connections: closed"),
+                    }
+                });
+            }
+        });
+        Ok(AmqpListener { address, accepting })
+    }
+
     /// Serves one connection on any stream, such as a WebSocket's, until it ends.
     pub async fn serve<S>(&self, stream: S, peer: String)
     where
@@ -144,18 +190,7 @@ impl AmqpServer {
             let Ok(seat) = Arc::clone(&self.shared.room).acquire_owned().await else {
                 return;
             };
-            let (socket, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Of a client that went away at once, or out of file handles: both pass.
-                    tracing::warn!(%error, "an AMQP connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            };
-            if let Err(error) = socket.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY cannot be set");
-            }
+            let (socket, peer) = accepted(&listener).await;
             let (server, tls) = (self.clone(), tls.clone());
             tokio::spawn(async move {
                 let _seat = seat;
@@ -169,6 +204,25 @@ impl AmqpServer {
                     Err(_) => tracing::info!(%peer, "TLS took too long on AMQP"),
                 }
             });
+        }
+    }
+}
+
+/// The next connection.
+async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                if let Err(error) = socket.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY cannot be set");
+                }
+                return (socket, peer);
+            }
+            Err(error) => {
+                // Of a client that went away at once, or out of file handles: both pass.
+                tracing::warn!(%error, "an AMQP connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
     }
 }

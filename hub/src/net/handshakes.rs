@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -10,9 +11,10 @@ use tokio::sync::oneshot;
 /// Those that are under way, by when they began. When there are too many, the oldest is given up:
 /// so clients that never finish do not keep out those that do, which need a moment only.
 #[derive(Debug, Clone)]
-pub(super) struct Handshakes {
+pub(crate) struct Handshakes {
     all: Arc<Mutex<UnderWay>>,
     limit: usize,
+    time: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -31,11 +33,18 @@ pub(super) struct Handshake {
 }
 
 impl Handshakes {
-    pub(super) fn new(limit: usize) -> Self {
+    /// So many at once, each of which may take so long.
+    pub(crate) fn new(limit: usize, time: Duration) -> Self {
         Self {
             all: Arc::default(),
             limit: limit.max(1),
+            time,
         }
+    }
+
+    /// How long one may take.
+    pub(super) fn time(&self) -> Duration {
+        self.time
     }
 
     /// Begins one, and gives up the oldest when there are too many.
@@ -78,11 +87,10 @@ impl Drop for Handshake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[tokio::test]
     async fn the_oldest_is_given_up_for_a_new_one() {
-        let all = Handshakes::new(2);
+        let all = Handshakes::new(2, Duration::from_secs(30));
         let mut first = all.begin();
         let second = all.begin();
         drop(second);

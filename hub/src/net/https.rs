@@ -57,7 +57,7 @@ impl Net {
                 let (socket, peer) = shared.accept(&listener).await;
                 let (shared, tls, router) = (Arc::clone(&shared), tls.clone(), router.clone());
                 tokio::spawn(async move {
-                    match Box::pin(tls.accept(socket, &shared)).await {
+                    match Box::pin(tls.accept(socket, &shared.handshakes)).await {
                         Ok((stream, certificate)) => {
                             serve(&shared, stream, (peer, certificate), router).await;
                         }

@@ -244,7 +244,10 @@ impl Net {
             next: AtomicU64::new(options.first_id),
             open: Arc::default(),
             #[cfg(feature = "tls")]
-            handshakes: super::handshakes::Handshakes::new(options.max_connections),
+            handshakes: super::handshakes::Handshakes::new(
+                options.max_connections,
+                options.opening,
+            ),
             options,
         };
         let net = Self {

@@ -39,6 +39,8 @@ mod websocket;
 
 #[cfg(feature = "tls")]
 pub use certificates::{CertificateError, Certificates};
+#[cfg(all(feature = "tls", feature = "amqp"))]
+pub(crate) use handshakes::Handshakes;
 #[cfg(all(feature = "https", feature = "amqp"))]
 pub(crate) use https::Client;
 pub use listener::{Net, NetError, NetEvent, NetOptions};

@@ -24,6 +24,7 @@ use tokio_rustls::{
 use super::{
     Certificates, Net, NetError,
     connection::{self, Peer},
+    handshakes::Handshakes,
     listener::{Shared, bind},
     peer::{self, Authority},
 };
@@ -133,20 +134,20 @@ impl Tls {
     }
 
     /// Does the handshake with a client.
-    pub(super) async fn accept(
+    pub(crate) async fn accept(
         &self,
         socket: TcpStream,
-        shared: &Shared,
+        handshakes: &Handshakes,
     ) -> io::Result<(TlsStream<TcpStream>, Option<Box<ClientCertificate>>)> {
         let shaken = async {
             let begun = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
             let config = self.config_for(wants_rsa(&begun.client_hello())).await;
             begun.into_stream(config).await
         };
-        let mut place = shared.handshakes.begin();
+        let mut place = handshakes.begin();
         let stream = tokio::select! {
             stream = shaken => stream?,
-            () = tokio::time::sleep(shared.options.opening) => {
+            () = tokio::time::sleep(handshakes.time()) => {
                 let reason = "the handshake took too long";
                 return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
             }
@@ -223,7 +224,7 @@ impl Net {
                 let (shared, tls) = (Arc::clone(&shared), tls.clone());
                 tokio::spawn(async move {
                     // On the heap and gone after it: a connection that idles has no handshake.
-                    let secured = Box::pin(tls.accept(socket, &shared)).await;
+                    let secured = Box::pin(tls.accept(socket, &shared.handshakes)).await;
                     match secured {
                         Ok((stream, certificate)) => {
                             if let Some(place) = shared.place_for(peer) {

@@ -38,6 +38,7 @@ pub(crate) struct ServiceState {
 }
 
 impl ServiceState {
+    #[cfg(feature = "rest")]
     pub(crate) fn wake_for(&mut self, ticket: Ticket, waker: Waker) {
         if self.answers.contains_key(&ticket) {
             waker.wake();

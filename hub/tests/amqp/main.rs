@@ -1,5 +1,5 @@
 //! AMQP with the real clients, over real TCP connections, on the wall clock.
-#![cfg(feature = "amqp")]
+#![cfg(all(feature = "amqp", feature = "tls"))]
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,

@@ -6,7 +6,13 @@ use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
 use twinbench_hub::{
-    Hub, amqp::AmqpListener, c2d::Ack, registry::IdentityId, sas, uploads::UploadResult,
+    Hub,
+    amqp::AmqpListener,
+    c2d::Ack,
+    net::{Certificates, Tls, TlsOptions},
+    registry::IdentityId,
+    sas,
+    uploads::UploadResult,
 };
 use twinbench_model::system;
 
@@ -174,10 +180,16 @@ async fn uamqp_with_sasl_plain() {
         return;
     };
     let served = serve(options()).await;
-    let ca = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.pem"));
-    let tls = server_config(&ca, "localhost");
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::open(folder.path(), &[]).unwrap();
+    let ca = certificates.ca_path();
+    let tls = Tls::new(&TlsOptions {
+        chain_pem: certificates.chain_pem().unwrap(),
+        key_pem: certificates.key_pem().unwrap(),
+        authorities: Vec::new(),
+    });
     let any = "127.0.0.1:0".parse().unwrap();
-    let listener = served.server.listen(any, Some(tls)).await.unwrap();
+    let listener = served.server.listen_tls(any, tls.unwrap()).await.unwrap();
     let epoch = options().epoch.instant().as_second() as u64;
     let token = sas::generate("localhost", &key(1), epoch + 600, Some("service"));
     let request = json!({
