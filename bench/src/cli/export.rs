@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
             } else {
                 Form::JsonLines
             };
-            write(reader, BufWriter::new(io::stdout()), form, &filter, args)?
+            write(reader, BufWriter::new(Pipe::default()), form, &filter, args)?
         }
     };
     note_losses([&args.recording])?;
@@ -107,6 +107,42 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         eprintln!("{rows} rows");
     }
     Ok(if rows == 0 { Exit::Nothing } else { Exit::Pass })
+}
+
+/// The standard output, whose reader may have had enough, as `head` has.
+#[derive(Default)]
+struct Pipe {
+    closed: bool,
+}
+
+impl Pipe {
+    fn unless_closed<T>(&mut self, done: io::Result<T>, instead: T) -> io::Result<T> {
+        match done {
+            Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(instead)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.closed {
+            return Ok(bytes.len());
+        }
+        let done = io::stdout().write(bytes);
+        self.unless_closed(done, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let done = io::stdout().flush();
+        self.unless_closed(done, ())
+    }
 }
 
 fn write(
