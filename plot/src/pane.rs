@@ -130,7 +130,10 @@ pub fn draw_pane<DB: DrawingBackend>(
     let (width, height) = pen.size();
     let units = units(pane);
     let right_axis = units.len() > 1;
-    let lanes = pane.lanes.len() as f64 * LANE;
+    // Lanes take a third of the height at most; those that do not fit are left out.
+    let fit = (height / 3.0 / LANE) as usize;
+    let shown = pane.lanes.get(..fit).unwrap_or(&pane.lanes);
+    let lanes = shown.len() as f64 * LANE;
     let (left, right) = (GUTTER, width - if right_axis { GUTTER } else { 12.0 });
     let (top, bottom) = (18.0, height - FOOT - lanes);
     if right - left < 40.0 || bottom - top < 24.0 {
@@ -173,12 +176,12 @@ pub fn draw_pane<DB: DrawingBackend>(
             }
         }
         let place = match at {
-            0 => Some((4.0, HPos::Left)),
-            1 => Some((width - 4.0, HPos::Right)),
+            0 => Some((left + 4.0, HPos::Left)),
+            1 => Some((right - 4.0, HPos::Right)),
             _ => None,
         };
         if let Some((x, align)) = place {
-            pen.text(unit, (x, top / 2.0), align, dim)?;
+            pen.text(unit, (x, top / 2.0 - 1.0), align, dim)?;
         }
     }
     for (at, y, label) in labels {
@@ -199,7 +202,7 @@ pub fn draw_pane<DB: DrawingBackend>(
         draw_line(line, &layout, &pen, color, second)?;
     }
     draw_markers(pane, &layout, &pen, theme, height - FOOT)?;
-    for (at, lane) in pane.lanes.iter().enumerate() {
+    for (at, lane) in shown.iter().enumerate() {
         draw_lane(lane, bottom + at as f64 * LANE, &layout, &pen, theme)?;
     }
     if pane.lines.iter().all(|line| line.points.is_empty()) && pane.lanes.is_empty() {

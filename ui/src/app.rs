@@ -1,12 +1,10 @@
 //! What all views share: one store, one clock, one selection.
 
-use std::collections::BTreeMap;
-
 use leptos::{prelude::*, task::spawn_local};
 use reactive_stores::Store;
 use serde_json::{Value, json};
 use twinbench_model::Epoch;
-use twinbench_plot::{Marker, Severity};
+use twinbench_plot::Marker;
 
 use crate::{
     api::{self, Trouble},
@@ -374,12 +372,9 @@ impl App {
             .update_value(|channels| channels.asked(name, from, to));
         let name = name.to_owned();
         spawn_local(async move {
-            let nanos = |secs: f64| (secs * 1e9) as u64;
             let path = format!(
-                "/bench/channels/data?name={}&from={}&to={}&columns=2000",
-                route::encode(&name),
-                nanos(from),
-                nanos(to)
+                "/bench/channels/data?name={}&from={from}&to={to}&columns=2000",
+                route::encode(&name)
             );
             // A channel without a past is drawn from its present.
             if let Ok(bytes) = api::bytes(&self.place(), &path).await {
@@ -392,7 +387,7 @@ impl App {
     }
 
     /// What a state channel's number means.
-    pub(crate) fn state_name(self, _name: &str, value: f64) -> String {
+    pub(crate) fn state_name(value: f64) -> String {
         if value == 0.0 {
             w::STATE_NORMAL.to_owned()
         } else {
@@ -417,17 +412,5 @@ impl App {
             marks.drain(..surplus);
             marks
         })
-    }
-}
-
-/// Levels of LEDs by name.
-pub(crate) type Levels = BTreeMap<String, f64>;
-
-/// The colour class of a severity.
-pub(crate) const fn class_of(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warn",
-        Severity::Alert => "bad",
     }
 }

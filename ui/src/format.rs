@@ -87,7 +87,7 @@ pub(crate) fn digits(value: f64) -> String {
         return "\u{2013}".into();
     }
     let size = value.abs();
-    let text = if size != 0.0 && (size < 1e-3 || size >= 1e9) {
+    let text = if size != 0.0 && !(1e-3..1e9).contains(&size) {
         format!("{value:.2e}")
     } else if (value - value.round()).abs() < 1e-9 {
         format!("{value:.0}")

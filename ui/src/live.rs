@@ -18,6 +18,11 @@ const AGAIN: u32 = 1_000;
 /// How often the clock that is shown moves between two words of the bench, in milliseconds.
 const TICK: u32 = 250;
 
+/// How often the bench is told which channels are looked at, in milliseconds.
+const WANTED: u32 = 300;
+/// Up to so many channels a bench sends all.
+const MANY: usize = 256;
+
 /// Begins to listen, for as long as the page lives.
 pub(crate) fn start(app: App) {
     spawn_local(async move {
@@ -96,6 +101,22 @@ async fn listen(app: App, heard: StoredValue<bool>) -> Result<(), Trouble> {
     let hello = Message::Text(hello.to_string());
     socket.send(hello).await.map_err(|_| Trouble::Unreachable)?;
     let (mut to, mut from) = socket.split();
+    // A bench of many channels sends those that somebody looks at.
+    spawn_local(async move {
+        let mut told = Vec::new();
+        loop {
+            TimeoutFuture::new(WANTED).await;
+            let wanted = app.wanted.get_untracked();
+            if wanted == told || app.live.channels().with_untracked(Vec::len) <= MANY {
+                continue;
+            }
+            let word = json!({ "channels": wanted }).to_string();
+            if to.send(Message::Text(word)).await.is_err() {
+                return;
+            }
+            told = wanted;
+        }
+    });
     while let Some(message) = from.next().await {
         let message = message.map_err(|_| Trouble::Unreachable)?;
         heard.set_value(true);
@@ -117,7 +138,6 @@ async fn listen(app: App, heard: StoredValue<bool>) -> Result<(), Trouble> {
             }
             Message::Bytes(bytes) => crate::state::samples(app, &bytes),
         }
-        let _ = &mut to;
     }
     Err(Trouble::Unreachable)
 }

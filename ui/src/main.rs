@@ -15,6 +15,14 @@
     unreachable_pub,
     reason = "the macros of components and stores write their own visibility"
 )]
+#![expect(
+    clippy::large_types_passed_by_value,
+    reason = "what views share is a handful of handles, copied into closures on purpose"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "components own their properties"
+)]
 
 mod api;
 mod app;

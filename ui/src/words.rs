@@ -1,7 +1,5 @@
 //! Every word that the page says, in one place.
 
-#![expect(missing_docs, reason = "the words say themselves")]
-
 macro_rules! words {
     ($($name:ident = $text:literal;)*) => {
         $(pub(crate) const $name: &str = $text;)*
@@ -76,7 +74,6 @@ words! {
     NOT_COPIED_HOW = "Allow the clipboard for this page and press again.";
     DONE = "Done";
     SEND = "Send";
-    FILTER = "Filter";
     OPEN = "Open";
     REFRESH = "Refresh";
     STATE_NORMAL = "normal";
@@ -153,13 +150,10 @@ words! {
     CLEAR = "Clear";
     RESET = "Reset";
     DISCONNECT = "Disconnect";
-    START_DEVICES = "Start";
-    STOP_DEVICES = "Stop";
     NO_DEVICES = "This bench has no devices";
     NO_DEVICES_HOW = "Add a [[device]] table to its bench file and start it again, or make a new bench.";
     NO_MATCH = "No device fits";
     NO_MATCH_HOW = "Nothing fits the search and filters.";
-    NO_TELEMETRY = "no telemetry yet";
     // Device page.
     DEVICE_PARTS = "Parts of the device";
     CONSOLE = "Console";
@@ -239,7 +233,6 @@ words! {
     INSTANCE = "Instance";
     NAME = "Name";
     CREATED = "Created";
-    UPDATED = "Updated";
     DURATION = "Duration";
     LIST = "List";
     GANTT = "Gantt";
@@ -260,8 +253,6 @@ words! {
     PURGE = "Purge";
     EVENT_NAME = "Event";
     INPUT = "Input";
-    OUTPUT = "Output";
-    CHILDREN = "Children";
     NO_HISTORY = "No history";
     CONNECTOR = "Connector";
     TARGET = "Target";
@@ -276,20 +267,15 @@ words! {
     NO_EVENTS_HOW = "Press play; the first UART line, message and signal appear here.";
     JOURNEY_OF = "Causal timeline";
     ALL_DEVICES = "All devices";
-    SPAN = "Span";
     EVENTS_LIT = "events in this chain";
     // Scenarios.
     RUN = "Run";
     RUN_ALL = "Run all";
-    RUNNING = "Running\u{2026}";
-    LAST_RESULT = "Last result";
-    FILE = "File";
     NO_SCENARIOS = "No scenario";
     NO_SCENARIOS_HOW = "Scenarios are TOML files in the folder scenarios beside the bench. Make one from this session.";
     STEPS = "Steps";
     NO_RUN = "No run is open";
     NO_RUN_HOW = "Run a scenario; its steps turn green or red here while they run.";
-    EXPECTED = "expected";
     ACTUAL = "actual";
     TO_MOMENT = "To the moment";
     FROM_SESSION = "From this session";
@@ -309,7 +295,6 @@ words! {
     FIRST_DIFFERENCE = "First difference";
     NO_DIFFERENCE = "They do not differ.";
     OPENED = "Recording opened";
-    EXPORT = "Export";
     // Machines.
     DOCTOR = "Doctor";
     PORTS = "Ports";
@@ -339,7 +324,6 @@ words! {
     NO_EXAMPLES = "This bench offers no other bench to open. Start one with: twinbench serve fixtures/benches/journey.toml";
     RECENT = "Recent";
     RECENT_SESSIONS = "Recent sessions";
-    NO_RECENT = "Nothing yet: benches that you open are listed here.";
     NEW_BENCH = "New bench";
     NEW_BENCH_NAME = "Name";
     NEW_BENCH_MAKE = "Make and start";

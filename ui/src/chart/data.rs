@@ -160,14 +160,6 @@ impl Channels {
             channel.asked = None;
         }
     }
-
-    /// How many readings are kept.
-    pub(crate) fn len(&self) -> usize {
-        self.by_name
-            .values()
-            .map(|channel| channel.live.points().len())
-            .sum()
-    }
 }
 
 /// A column of an answer as points: lowest, highest, last.
@@ -223,7 +215,6 @@ mod tests {
         assert_eq!(channel.at(12.0), Some(4.0));
         assert_eq!(channel.at(16.5), Some(16.0));
         assert!((channel.period().unwrap_or_default()) < 1.01 || channel.period().is_none());
-        assert_eq!(channels.len(), 15);
     }
 
     #[test]

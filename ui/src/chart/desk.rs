@@ -192,10 +192,7 @@ pub(crate) fn DeskBar(desk: Desk) -> impl IntoView {
     };
     let behind = Memo::new(move |_| {
         app.tick.track();
-        desk.view
-            .get()
-            .behind(app.now_secs())
-            .map(|secs| secs.floor())
+        desk.view.get().behind(app.now_secs()).map(f64::floor)
     });
     view! {
         <div class="row wrap">

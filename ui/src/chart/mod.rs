@@ -12,5 +12,4 @@ mod time_view;
 pub(crate) use canvas::theme_of_page;
 pub(crate) use data::{Channels, Kind, rows};
 pub(crate) use desk::{Desk, DeskBar, PaneSpec, Panes, layouts, save_layout};
-pub(crate) use export::save;
 pub(crate) use time_view::TimeView;

@@ -36,7 +36,7 @@ pub(crate) fn picture(
     (from, to): (f64, f64),
     columns: usize,
     markers: Vec<twinbench_plot::Marker>,
-    state_name: &dyn Fn(&str, f64) -> String,
+    state_name: &dyn Fn(f64) -> String,
 ) -> Pane {
     let known = || {
         spec.channels
@@ -54,7 +54,7 @@ pub(crate) fn picture(
     let lane = |(name, channel): (&String, &Channel)| {
         let mut states: Vec<(f64, String)> = Vec::new();
         for point in channel.view(from, to, columns) {
-            let state = state_name(name, point.value);
+            let state = state_name(point.value);
             if states.last().is_none_or(|(_, last)| *last != state) {
                 states.push((point.secs, state));
             }
@@ -118,7 +118,7 @@ pub(crate) fn PaneView(
                 range,
                 columns,
                 app.markers(range),
-                &|name, value| app.state_name(name, value),
+                &App::state_name,
             )
         })
     };
@@ -172,7 +172,7 @@ pub(crate) fn PaneView(
             let layout = layout.get_value();
             let spec = spec.get_untracked().unwrap_or_default();
             app.channels.with_value(|channels| {
-                draw_over(&element, &layout, &spec, channels, cursor, &marks, range)
+                draw_over(&element, &layout, &spec, channels, cursor, &marks, range);
             });
         }
     });
@@ -202,7 +202,7 @@ pub(crate) fn PaneView(
         match gesture.get_value() {
             Gesture::None => {}
             Gesture::Range(from) => {
-                dragged.set((!desk.measuring.get_untracked()).then_some((from, x)))
+                dragged.set((!desk.measuring.get_untracked()).then_some((from, x)));
             }
             Gesture::Pan(from, view) => {
                 let (begin, end) = view.range(app.now_secs());
@@ -334,7 +334,7 @@ pub(crate) fn PaneView(
                         Some(if channel.kind == Kind::Number {
                             format::value(value, &channel.unit)
                         } else {
-                            app.state_name(&name, value)
+                            App::state_name(value)
                         })
                     })
                 }

@@ -234,7 +234,7 @@ pub(crate) fn watch_size(element: NodeRef<html::Div>, told: impl Fn(f64, f64) + 
                 told(
                     f64::from(element.client_width()),
                     f64::from(element.client_height()),
-                )
+                );
             }
         };
         measure();

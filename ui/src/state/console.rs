@@ -44,11 +44,6 @@ impl Console {
         let fits = |line: &&Line| wanted.is_empty() || line.text.to_lowercase().contains(&wanted);
         self.lines.iter().filter(fits).cloned().collect()
     }
-
-    /// How many lines are kept.
-    pub(crate) fn len(&self) -> usize {
-        self.lines.len()
-    }
 }
 
 /// A text cut where a wanted one is found: pieces, and whether each is one that was wanted.
@@ -88,7 +83,7 @@ mod tests {
     fn keeps_the_newest_and_finds_them() {
         let mut console = Console::default();
         console.add((0..MOST as u64 + 10).map(|n| (n, format!("Line {n}"))));
-        assert_eq!(console.len(), MOST);
+        assert_eq!(console.matching("").len(), MOST);
         assert_eq!(
             console.matching("").first().map(|line| line.number),
             Some(10)

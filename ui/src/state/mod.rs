@@ -6,7 +6,6 @@ mod events;
 mod take;
 
 use reactive_stores::Store;
-use twinbench_plot::Severity;
 
 pub(crate) use console::{Console, pieces};
 pub(crate) use delta::{Applied, follows};
@@ -16,7 +15,7 @@ pub(crate) use take::{console, events_in, list_of, row_of, samples, status, stat
 use crate::{
     api::Trouble,
     chart::Kind,
-    wire::{ChannelInfo, DeviceRow, EventRow, Status},
+    wire::{ChannelInfo, DeviceRow, Status},
 };
 
 /// What is known of the bench.

@@ -120,20 +120,19 @@ fn first_panes(app: App) -> Vec<crate::chart::PaneSpec> {
         .find(|device| !device.is_empty());
     let of_first = list
         .iter()
-        .filter(|info| Some(&info.device) == first.as_ref() && info.kind != "alert");
-    let mut units: Vec<(String, Vec<String>)> = Vec::new();
-    for info in of_first {
-        match units.iter_mut().find(|(unit, _)| *unit == info.unit) {
-            Some((_, names)) => names.push(info.name.clone()),
-            None => units.push((info.unit.clone(), vec![info.name.clone()])),
-        }
-    }
-    let spec = |(id, (_, channels))| crate::chart::PaneSpec {
+        .filter(|info| Some(&info.device) == first.as_ref());
+    let names: Vec<_> = of_first
+        .map(|info| (info.name.clone(), info.unit.clone(), info.kind.clone()))
+        .collect();
+    let spec = |(id, channels)| crate::chart::PaneSpec {
         id,
         channels,
         locked: Vec::new(),
     };
-    (0..).zip(units.into_iter().take(3)).map(spec).collect()
+    (0..)
+        .zip(super::device::first_panes(&names).into_iter().take(3))
+        .map(spec)
+        .collect()
 }
 
 /// Keys that mean charts.

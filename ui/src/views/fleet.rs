@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use icondata_lu as lu;
 use leptos::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     app::{App, Pick},
@@ -145,15 +145,25 @@ pub(crate) fn Fleet() -> impl IntoView {
         }
     };
     let chosen = move || ticked.get_untracked().into_iter().collect::<Vec<_>>();
-    let bulk = move |what: &'static str| {
+    let bulk = move |what: Value| {
         move |()| {
-            app.act(
-                "/bench/devices/bulk",
-                json!({ "ids": chosen(), "do": what }),
-                w::DONE,
-            );
+            let body = json!({ "ids": chosen(), "do": what });
+            app.act_then("/bench/devices/bulk".to_owned(), body, move |answer| {
+                let failed = answer.get("failed").and_then(Value::as_object);
+                match failed.and_then(|failed| failed.iter().next()) {
+                    None => app.say("ok", w::DONE, ""),
+                    Some((id, why)) => {
+                        app.say(
+                            "bad",
+                            format!("{id}: {}", why.as_str().unwrap_or_default()),
+                            "",
+                        );
+                    }
+                }
+            });
         }
     };
+    let wifi = move |up: bool| move |_| bulk(json!({ "wifi": { "up": up } }))(());
     let cells = move |row: usize| {
         let id = Memo::new(move |_| ids.read().get(row).cloned().unwrap_or_default());
         let device = Memo::new(move |_| {
@@ -249,10 +259,16 @@ pub(crate) fn Fleet() -> impl IntoView {
             <button data-test="select-shown" on:click=move |_| ticked.set(ids.get_untracked().iter().cloned().collect())>{w::SELECT_SHOWN}</button>
             <button on:click=move |_| ticked.set(BTreeSet::new())>{w::CLEAR}</button>
             <Show when=move || !ticked.read().is_empty()>
-                <button data-test="bulk-start" on:click=move |_| bulk("start")(())><Ic icon=lu::LuPlay />{w::START_DEVICES}</button>
-                <button data-test="bulk-stop" on:click=move |_| bulk("stop")(())><Ic icon=lu::LuPause />{w::STOP_DEVICES}</button>
-                <Sure label=w::RESET act=Callback::new(bulk("reset")) />
-                <Sure label=w::DISCONNECT act=Callback::new(bulk("disconnect")) />
+                <button data-test="bulk-wifi-down" on:click=wifi(false)>
+                    <Ic icon=lu::LuWifiOff />
+                    {w::WIFI_DOWN}
+                </button>
+                <button data-test="bulk-wifi-up" on:click=wifi(true)>
+                    <Ic icon=lu::LuWifi />
+                    {w::WIFI_UP}
+                </button>
+                <Sure label=w::RESET act=Callback::new(bulk(json!("reset"))) />
+                <Sure label=w::DISCONNECT act=Callback::new(bulk(json!("disconnect"))) />
             </Show>
         </div>
         {move || {

@@ -65,7 +65,7 @@ pub(crate) fn place<'a>(
 ) -> Vec<Chip> {
     let lane_height = ((height - HEAD) / LANES.len() as f64).max(CHIP + 4.0);
     let rows = ((lane_height - 4.0) / (CHIP + 2.0)).floor().max(1.0) as usize;
-    let mut free = vec![vec![f64::NEG_INFINITY; rows]; LANES.len()];
+    let mut taken: Vec<Vec<Vec<(f64, f64)>>> = vec![vec![Vec::new(); rows]; LANES.len()];
     let scale = (width - NAMES) / (to - from).max(1e-9);
     let mut chips = Vec::new();
     for event in events {
@@ -78,13 +78,15 @@ pub(crate) fn place<'a>(
         }
         let x = NAMES + (secs - from) * scale;
         let wanted = (event.title.chars().count() as f64 * 6.2 + 10.0).clamp(WIDE, 180.0);
-        let row = free[lane].iter().position(|end| *end <= x);
+        let end = x + wanted + 2.0;
+        let apart = |other: &(f64, f64)| other.1 <= x || end <= other.0;
+        let row = taken[lane].iter().position(|row| row.iter().all(apart));
         let (row, wide) = match row {
             Some(row) => (row, wanted),
             None => (rows - 1, 4.0),
         };
         if row < rows && wide > 4.0 {
-            free[lane][row] = x + wide + 2.0;
+            taken[lane][row].push((x, end));
         }
         chips.push(Chip {
             id: event.id,
@@ -163,10 +165,15 @@ pub(crate) fn Journey() -> impl IntoView {
         let range = view.get().range(app.now_secs());
         let device = device.get();
         let Some(element) = canvas.get() else { return };
-        let placed = app
-            .live
-            .events()
-            .with_untracked(|events| chips_of(events, &device, range, size));
+        let placed = app.live.events().with_untracked(|events| {
+            chips_of(
+                events,
+                &device,
+                chain.as_ref().map(|(_, lit)| lit),
+                range,
+                size,
+            )
+        });
         draw(&element, size, range, &placed, chain.as_ref());
         chips.set_value(placed);
     });
@@ -292,11 +299,24 @@ pub(crate) fn Journey() -> impl IntoView {
     }
 }
 
-fn chips_of(events: &Events, device: &str, range: (f64, f64), size: (f64, f64)) -> Vec<Chip> {
-    let kept = events
-        .all()
-        .filter(|event| device.is_empty() || event.device == device);
-    place(kept, range, size)
+fn chips_of(
+    events: &Events,
+    device: &str,
+    chain: Option<&BTreeSet<u64>>,
+    range: (f64, f64),
+    size: (f64, f64),
+) -> Vec<Chip> {
+    let kept = || {
+        let all = events.all();
+        all.filter(|event| device.is_empty() || event.device == device)
+    };
+    // A chain is placed before what it does not concern, so that its words have room.
+    let lit = |event: &&EventRow| chain.is_some_and(|chain| chain.contains(&event.id));
+    place(
+        kept().filter(lit).chain(kept().filter(|event| !lit(event))),
+        range,
+        size,
+    )
 }
 
 /// The event that a key leads to from another.
@@ -345,9 +365,7 @@ fn color(lane: usize, theme: Theme) -> RGBColor {
         Some(name) => twinbench_plot::color_of(match name {
             "uart" => "x",
             "message" => "humidity",
-            "twin" => "z",
-            "method" => "y",
-            "function" => "y",
+            "method" | "function" => "y",
             "entity" => "pressure",
             "workflow" => "temperature",
             _ => "z",
@@ -400,16 +418,16 @@ fn draw(
     let scale = (width - NAMES) / (to - from).max(1e-9);
     context.set_font("11px monospace");
     let steps = ((width - NAMES) / 130.0).max(1.0) as u32;
-    for step in 0..=steps {
+    for step in 0..steps {
         let secs = from + (to - from) * f64::from(step) / f64::from(steps);
         let x = NAMES + (secs - from) * scale;
         context.set_fill_style_str(&css(theme.line(), 1.0));
         context.fill_rect(x, HEAD, 1.0, height - HEAD);
         context.set_fill_style_str(&css(theme.text_dim(), 1.0));
-        context.set_text_align(if step == steps { "right" } else { "left" });
+        context.set_text_align("left");
         let _ = context.fill_text(
             &format::clock((secs.max(0.0) * 1e9) as u64),
-            x + if step == steps { -2.0 } else { 2.0 },
+            x + 2.0,
             HEAD / 2.0,
         );
     }
@@ -484,7 +502,7 @@ mod tests {
         let wide: Vec<_> = chips.iter().filter(|chip| chip.width > 4.0).collect();
         for (n, one) in wide.iter().enumerate() {
             for other in &wide[n + 1..] {
-                let apart = one.y != other.y
+                let apart = (one.y - other.y).abs() > 0.1
                     || one.x + one.width <= other.x
                     || other.x + other.width <= one.x;
                 assert!(apart, "{one:?} {other:?}");

@@ -2,7 +2,7 @@
 
 mod charts;
 mod copy;
-mod device;
+pub(crate) mod device;
 mod drop;
 mod fleet;
 mod journey;

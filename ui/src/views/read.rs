@@ -101,6 +101,10 @@ impl Asked {
     }
 
     /// Nothing yet, trouble, or an answer.
+    #[expect(
+        clippy::option_option,
+        reason = "no answer is another thing than an answer without trouble"
+    )]
     pub(crate) fn state(self) -> Memo<Option<Option<Trouble>>> {
         Memo::new(move |_| {
             self.answer

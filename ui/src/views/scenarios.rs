@@ -38,12 +38,13 @@ pub(crate) fn toml(name: &str, events: &[EventRow]) -> String {
     for event in events {
         let secs = event.at.saturating_sub(last).div_ceil(1_000_000_000) + 5;
         last = event.at;
-        out.push_str(&format!(
+        let step = format!(
             "\n[[step]]\nwithin = \"{secs}s\"\nexpect = {{ {} = {{ device = {}, title = {} }} }}\n",
             event.lane,
             quoted(&event.device),
             quoted(&event.title)
-        ));
+        );
+        out.push_str(&step);
     }
     out
 }
@@ -227,11 +228,11 @@ fn FromSession() -> impl IntoView {
                     let id = event.id;
                     let at = event.at;
                     view! {
-                        <label class="row">
+                        <label class="row one-line">
                             <input type="checkbox" prop:checked=move || ticked.read().contains(&id) on:click=move |_| ticked.update(|ticked| if !ticked.remove(&id) { ticked.insert(id); }) />
                             <span class="mono dim">{move || app.time(at)}</span>
                             <span class="tag">{event.lane}</span>
-                            <span>{event.title}</span>
+                            <span class="one-line">{event.title}</span>
                         </label>
                     }
                 }).collect_view()}

@@ -206,7 +206,11 @@ fn Operation(entry: Value) -> impl IntoView {
     } else {
         changes(&before, &after).into_iter().take(12).collect()
     };
-    let note = if found.is_empty() {
+    let unknown = before.is_null() && after.is_null() && entry.get("changed").is_none();
+    let note = if unknown {
+        let input = part(&entry, &["input"]);
+        input.to_string().chars().take(160).collect()
+    } else if found.is_empty() {
         w::NO_CHANGE.to_owned()
     } else {
         format!("{}: {}", w::CHANGED, found.join(", "))
@@ -216,7 +220,7 @@ fn Operation(entry: Value) -> impl IntoView {
             <summary class="row">
                 <span class="mono dim">{move || at.map(|at| app.time(at)).unwrap_or_default()}</span>
                 <strong>{name}</strong>
-                <span class="dim grow" style:overflow="hidden" style:text-overflow="ellipsis">{note}</span>
+                <span class="dim grow one-line">{note}</span>
             </summary>
             <Tree value=entry />
         </details>

@@ -29,7 +29,7 @@ pub(crate) fn Connection(ctx: Ctx) -> impl IntoView {
             ctx.act(
                 json!({ "fault": { "kind": kind, "for_ns": span() } }),
                 w::FAULT_SET,
-            )
+            );
         }
     };
     view! {

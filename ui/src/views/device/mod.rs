@@ -104,18 +104,14 @@ pub(crate) fn Device(id: String) -> impl IntoView {
         tick
     });
     let known = Memo::new(move |_| ctx.detail.read().is_some());
-    let name = id.clone();
     move || {
         if known.get() {
             return view! { <Known ctx /> }.into_any();
         }
-        match trouble.get() {
-            Some(trouble) => view! { <TroubleBox trouble again=move |()| again() /> }.into_any(),
-            None => {
-                let _ = &name;
-                view! { <Loading what=w::CONNECTING /> }.into_any()
-            }
+        if let Some(trouble) = trouble.get() {
+            return view! { <TroubleBox trouble again=move |()| again() /> }.into_any();
         }
+        view! { <Loading what=w::CONNECTING /> }.into_any()
     }
 }
 
@@ -247,25 +243,9 @@ fn charts(ctx: Ctx) -> Desk {
         if names.is_empty() || !desk.panes.read_untracked().is_empty() {
             return;
         }
-        let mut panes: Vec<(String, Vec<String>)> = Vec::new();
-        for (name, unit, kind) in names.iter().filter(|(.., kind)| kind == "number") {
-            let _ = kind;
-            match panes.iter_mut().find(|(there, _)| there == unit) {
-                Some((_, channels)) => channels.push(name.clone()),
-                None => panes.push((unit.clone(), vec![name.clone()])),
-            }
-        }
-        // Alerts and states stand below the first pane's lines.
-        if let Some((_, channels)) = panes.first_mut() {
-            channels.extend(
-                names
-                    .iter()
-                    .filter(|(.., kind)| kind != "number")
-                    .map(|(name, ..)| name.clone()),
-            );
-        }
-        panes.truncate(3);
-        for (_, channels) in panes {
+        let mut panes = first_panes(&names);
+        panes.truncate(2);
+        for channels in panes {
             for name in &channels {
                 app.open_channel(name);
             }
@@ -273,6 +253,33 @@ fn charts(ctx: Ctx) -> Desk {
         }
     });
     desk
+}
+
+/// Panes that a page begins with: the climate with its alerts first, then what remains by unit.
+/// `names` are channels with unit and kind.
+pub(crate) fn first_panes(names: &[(String, String, String)]) -> Vec<Vec<String>> {
+    let quantity = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let climate = ["temperature", "humidity"];
+    let mut first: Vec<String> = Vec::new();
+    let mut rest: Vec<(&str, Vec<String>)> = Vec::new();
+    for (name, unit, kind) in names {
+        match kind.as_str() {
+            "number" if climate.contains(&quantity(name).as_str()) => first.push(name.clone()),
+            "number" => match rest.iter_mut().find(|(there, _)| there == unit) {
+                Some((_, channels)) => channels.push(name.clone()),
+                None => rest.push((unit, vec![name.clone()])),
+            },
+            "alert" => first.push(name.clone()),
+            // LEDs blink: whoever wants their lane drags it in.
+            _ => {}
+        }
+    }
+    let mut panes: Vec<Vec<String>> = Vec::new();
+    if !first.is_empty() {
+        panes.push(first);
+    }
+    panes.extend(rest.into_iter().map(|(_, channels)| channels));
+    panes
 }
 
 /// The LEDs of a board that has no drawing.
@@ -315,5 +322,33 @@ fn PinnedValue(ctx: Ctx) -> impl IntoView {
                 </div>
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_panes;
+
+    #[test]
+    fn the_climate_comes_first() {
+        let channel = |name: &str, unit: &str, kind: &str| {
+            (name.to_owned(), unit.to_owned(), kind.to_owned())
+        };
+        let names = [
+            channel("d/accelerometerX", "mg", "number"),
+            channel("d/alert", "", "alert"),
+            channel("d/led-user", "", "state"),
+            channel("d/Temperature", "C", "number"),
+            channel("d/accelerometerY", "mg", "number"),
+        ];
+        let panes = first_panes(&names);
+        assert_eq!(
+            panes,
+            [
+                vec!["d/alert", "d/Temperature"],
+                vec!["d/accelerometerX", "d/accelerometerY"]
+            ]
+        );
+        assert!(first_panes(&[]).is_empty());
     }
 }

@@ -138,6 +138,6 @@ mod tests {
 
     #[test]
     fn nothing_gives_no_bars() {
-        assert_eq!(super::bars(&[], 0), (Vec::new(), 0, 1));
+        assert_eq!(bars(&[], 0), (Vec::new(), 0, 1));
     }
 }

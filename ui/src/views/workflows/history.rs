@@ -36,7 +36,7 @@ pub(crate) fn History(history: Memo<Vec<Value>>) -> impl IntoView {
                     <span class="mono dim">{move || at.map(|at| app.time(at)).unwrap_or_default()}</span>
                     <strong>{kind_of(&row)}</strong>
                     <span>{name}</span>
-                    <span class="mono dim grow" style:overflow="hidden" style:text-overflow="ellipsis" style:white-space="nowrap">{short}</span>
+                    <span class="mono dim grow one-line">{short}</span>
                 </summary>
                 <Tree value=row />
             </details>

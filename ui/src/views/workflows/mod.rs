@@ -60,6 +60,7 @@ pub(crate) fn span_of(instance: &Value) -> (Option<u64>, Option<u64>) {
                 "completed_at",
                 "completed",
                 "ended_at",
+                "ended",
                 "end",
                 "updated_at",
                 "updated",
@@ -198,7 +199,7 @@ fn Instance(id: String) -> impl IntoView {
     };
     let value = Memo::new(move |_| asked.value().unwrap_or_default());
     let history = Memo::new(move |_| match part(&value.read(), &["history"]) {
-        Value::Array(list) => list,
+        Value::Array(list) => list.iter().map(flat).collect(),
         _ => Vec::new(),
     });
     let event_name = RwSignal::new(String::new());
@@ -264,6 +265,27 @@ fn Instance(id: String) -> impl IntoView {
     }
 }
 
+/// A row with the fields of its kind, or of its detail, beside its own.
+pub(crate) fn flat(row: &Value) -> Value {
+    let Value::Object(row) = row else {
+        return row.clone();
+    };
+    let mut out = row.clone();
+    if let Some(Value::Object(kind)) = row.get("kind")
+        && let Some((name, inside)) = kind.iter().next()
+    {
+        out.insert("kind".into(), name.clone().into());
+        if let Value::Object(inside) = inside {
+            out.extend(inside.clone());
+        }
+    }
+    if let Some(Value::Object(detail)) = row.get("detail") {
+        let new = detail.iter().filter(|(name, _)| !row.contains_key(*name));
+        out.extend(new.map(|(name, value)| (name.clone(), value.clone())));
+    }
+    Value::Object(out)
+}
+
 /// What is known of an instance besides its history.
 fn facts(instance: &Value) -> Value {
     let mut facts = instance.clone();
@@ -279,7 +301,7 @@ fn Outbox() -> impl IntoView {
     let app = expect_context::<App>();
     let asked = Asked::new(app, "/bench/outbox", 4);
     let picked = RwSignal::new(None::<usize>);
-    let rows = Memo::new(move |_| asked.rows());
+    let rows = Memo::new(move |_| asked.rows().iter().map(flat).collect::<Vec<_>>());
     let cells = move |row: usize| {
         let call = Memo::new(move |_| rows.read().get(row).cloned().unwrap_or_default());
         let at = move || number(&call.read(), &["at", "time"]);
@@ -296,7 +318,7 @@ fn Outbox() -> impl IntoView {
         picked.set(Some(row));
         let event = rows.with_untracked(|rows| {
             rows.get(row)
-                .and_then(|call| number(call, &["event", "event_id"]))
+                .and_then(|call| number(call, &["event", "event_id", "id"]))
         });
         if let Some(id) = event {
             app.pick.set(Pick::Event(id));
@@ -316,5 +338,32 @@ fn Outbox() -> impl IntoView {
         }
         .into_any(),
     }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_the_fields_of_its_kind() {
+        let row =
+            json!({"at": 1, "id": 0, "kind": {"TaskScheduled": {"name": "SendSms", "input": 7}}});
+        let flat = flat(&row);
+        assert_eq!(
+            (
+                text(&flat, &["kind"]).as_str(),
+                text(&flat, &["name"]).as_str()
+            ),
+            ("TaskScheduled", "SendSms")
+        );
+        let call = json!({"title": "t", "detail": {"title": "other", "connector": "Sms"}});
+        assert_eq!(
+            (
+                text(&super::flat(&call), &["connector"]),
+                text(&super::flat(&call), &["title"])
+            ),
+            ("Sms".into(), "t".into())
+        );
     }
 }

@@ -75,11 +75,13 @@ pub(crate) fn diagram(history: &[Value]) -> (Vec<String>, Vec<Arrow>) {
         let back = number(
             row,
             &[
+                "task",
+                "timer",
+                "scheduled",
                 "task_scheduled_id",
                 "taskScheduledId",
                 "timer_id",
                 "timerId",
-                "requestId",
             ],
         )
         .or(id);
@@ -100,7 +102,8 @@ pub(crate) fn diagram(history: &[Value]) -> (Vec<String>, Vec<Arrow>) {
             }
         };
         let arrow = if flat.contains("taskscheduled")
-            || flat.contains("suborchestrationinstancecreated")
+            || (flat.contains("suborchestration")
+                && (flat.contains("created") || flat.contains("scheduled")))
             || flat.contains("entityoperationcalled")
             || flat.contains("entityoperationsignaled")
             || flat.contains("eventsent")

@@ -1,0 +1,297 @@
+//! A bench, a browser and a page in it, gone when the test ends.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, error::CmdError};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+/// How long a test waits for what it expects, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A child that ends with us.
+struct Kept(Child);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A bench with a browser that shows its page.
+pub(crate) struct World {
+    pub(crate) client: Client,
+    _bench: Kept,
+    _driver: Kept,
+    _folder: tempfile::TempDir,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "patience with another program is a matter of the wall clock"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "xtask says where the program is")]
+fn program() -> String {
+    std::env::var("TWINBENCH_PROGRAM")
+        .expect("run these tests with `cargo xtask test --only browser`")
+}
+
+/// The text after a mark in a growing file.
+async fn told(file: &Path, mark: &str) -> String {
+    let start = now();
+    loop {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let rest = text.split_once(mark).map(|(_, rest)| rest);
+        if let Some((line, _)) = rest.and_then(|rest| rest.split_once('\n')) {
+            return line.trim().to_owned();
+        }
+        assert!(start.elapsed() < PATIENCE, "{mark:?} is not in:\n{text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn start(command: &mut Command, log: &Path) -> Kept {
+    let out = std::fs::File::create(log).unwrap();
+    command
+        .stdin(Stdio::null())
+        .stdout(out.try_clone().unwrap())
+        .stderr(out);
+    Kept(
+        command
+            .spawn()
+            .unwrap_or_else(|cause| panic!("{command:?}: {cause}")),
+    )
+}
+
+impl World {
+    /// A bench that has run for so long already and goes on at real time, on a page of 1280 × 800.
+    pub(crate) async fn open(bench: &str, ran: &str) -> Self {
+        Self::sized(bench, ran, (1280, 800)).await
+    }
+
+    /// The same on a page of another size.
+    pub(crate) async fn sized(bench: &str, ran: &str, size: (u32, u32)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("bench.log");
+        let mut command = Command::new(program());
+        command
+            .args([
+                "run",
+                bench,
+                "--for",
+                ran,
+                "--serve",
+                "--port",
+                "0",
+                "--any-ports",
+                "--out",
+            ])
+            .arg(folder.path().join("out"))
+            .current_dir(root());
+        let bench = start(&mut command, &log);
+        let page = told(&log, "the page:").await;
+        let driver_log = folder.path().join("driver.log");
+        let driver = start(Command::new("chromedriver").arg("--port=0"), &driver_log);
+        let port = told(&driver_log, "started successfully on port ").await;
+        let port = port.trim_end_matches('.');
+        let arguments = [
+            "--headless=new".to_owned(),
+            "--no-sandbox".into(),
+            "--disable-gpu".into(),
+            "--disable-quic".into(),
+            "--no-first-run".into(),
+            "--disable-background-networking".into(),
+            "--disable-component-update".into(),
+            "--disable-sync".into(),
+            "--hide-scrollbars".into(),
+            format!("--window-size={},{}", size.0, size.1),
+            format!(
+                "--user-data-dir={}",
+                folder.path().join("browser").display()
+            ),
+        ];
+        let wanted = json!({
+            "browserName": "chrome",
+            "goog:chromeOptions": { "args": arguments },
+        });
+        let Value::Object(wanted) = wanted else {
+            unreachable!("an object")
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(wanted)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        client.goto(&page).await.unwrap();
+        let world = Self {
+            client,
+            _bench: bench,
+            _driver: driver,
+            _folder: folder,
+        };
+        world.fit(size).await;
+        world.find("[data-test=this-bench]").await;
+        world
+    }
+
+    /// Makes the inside of the window so large.
+    async fn fit(&self, (width, height): (u32, u32)) {
+        let outside = self
+            .js("return [outerWidth - innerWidth, outerHeight - innerHeight]")
+            .await;
+        let more = |at: usize| outside[at].as_u64().unwrap_or(0) as u32;
+        self.client
+            .set_window_size(width + more(0), height + more(1))
+            .await
+            .unwrap();
+    }
+
+    /// Shows a view.
+    pub(crate) async fn go(&self, hash: &str) {
+        self.js(&format!("location.hash = {hash:?}")).await;
+    }
+
+    /// The first element that a selector names, as soon as it is there.
+    pub(crate) async fn find(&self, css: &str) -> Element {
+        let start = now();
+        loop {
+            match self.client.find(Locator::Css(css)).await {
+                Ok(element) => return element,
+                Err(cause) => {
+                    if start.elapsed() > PATIENCE {
+                        self.shot("failed").await;
+                        panic!("{css}: {cause}; see out/screens/failed.png");
+                    }
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// How many elements a selector names.
+    pub(crate) async fn count(&self, css: &str) -> usize {
+        self.client.find_all(Locator::Css(css)).await.unwrap().len()
+    }
+
+    /// Presses an element, as soon as it can be pressed.
+    pub(crate) async fn click(&self, css: &str) {
+        let start = now();
+        loop {
+            let pressed: Result<(), CmdError> = self.find(css).await.click().await;
+            match pressed {
+                Ok(()) => return,
+                Err(cause) => assert!(start.elapsed() < PATIENCE, "{css}: {cause}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Types into an element.
+    pub(crate) async fn write(&self, css: &str, text: &str) {
+        self.find(css).await.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses an option.
+    pub(crate) async fn choose(&self, css: &str, value: &str) {
+        self.find(css).await.select_by_value(value).await.unwrap();
+    }
+
+    /// Presses keys where no field has the focus.
+    pub(crate) async fn press(&self, key: &str) {
+        self.js(&format!(
+            "document.activeElement?.blur(); window.dispatchEvent(new KeyboardEvent('keydown', {{key: {key:?}, bubbles: true}}))"
+        ))
+        .await;
+    }
+
+    /// Runs a script in the page.
+    pub(crate) async fn js(&self, script: &str) -> Value {
+        self.client.execute(script, vec![]).await.unwrap()
+    }
+
+    /// The text of an element.
+    pub(crate) async fn text(&self, css: &str) -> String {
+        let script = format!("return document.querySelector({css:?})?.textContent ?? ''");
+        self.js(&script)
+            .await
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Waits until a script gives true; `what` is told when it does not.
+    pub(crate) async fn until(&self, what: &str, script: &str) {
+        let start = now();
+        while self.js(script).await != Value::Bool(true) {
+            if start.elapsed() > PATIENCE {
+                self.shot("failed").await;
+                panic!("{what}: never {script}; see out/screens/failed.png");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until an element's text has a part.
+    pub(crate) async fn says(&self, css: &str, part: &str) {
+        let script = format!(
+            "return (document.querySelector({css:?})?.textContent ?? '').includes({part:?})"
+        );
+        self.until(&format!("{css} says {part:?}"), &script).await;
+    }
+
+    /// Colours that a canvas has, as a measure of whether anything is drawn.
+    pub(crate) async fn colours(&self, css: &str) -> u64 {
+        let script = format!(
+            "const c = document.querySelector({css:?}); if (!c || !c.width) return 0;
+             const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+             const s = new Set(); for (let i = 0; i < d.length; i += 4) s.add((d[i] << 16) | (d[i + 1] << 8) | d[i + 2]); return s.size"
+        );
+        self.js(&script).await.as_u64().unwrap_or(0)
+    }
+
+    /// Keeps a picture of the page.
+    pub(crate) async fn shot(&self, name: &str) {
+        let folder = root().join("out/screens");
+        std::fs::create_dir_all(&folder).unwrap();
+        let picture = self.client.screenshot().await.unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+    }
+
+    /// Chooses light or dark.
+    pub(crate) async fn theme(&self, name: &str) {
+        self.js(&format!(
+            "localStorage.setItem('twinbench-theme', {name:?})"
+        ))
+        .await;
+        self.client.refresh().await.unwrap();
+        self.until(
+            "the theme",
+            &format!("return document.documentElement.dataset.theme === {name:?}"),
+        )
+        .await;
+        self.find("[data-test=bench]").await;
+    }
+
+    /// Ends the browser.
+    pub(crate) async fn close(self) {
+        // A browser that has gone already is closed.
+        let _ = self.client.clone().close().await;
+    }
+}
