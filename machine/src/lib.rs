@@ -10,7 +10,7 @@
 //! | [`EmulatorMachine`] | firmware in the embedded emulator, with its modem |
 //! | [`RenodeMachine`] | firmware in Renode, with its modem |
 //! | [`ProcessMachine`] | a program of the system that plays a device |
-//! | [`Snapshots`], [`Inspect`], [`Debug`] | what a backend may offer besides |
+//! | [`Snapshots`], [`Inspect`], [`Debug`](trait@Debug) | what a backend may offer besides |
 //!
 //! Nothing here reads a clock, opens a socket or starts a thread, but for named edges: the port for GDB
 //! ([`DebuggedMachine`]), and the two backends that own another program.
