@@ -1,9 +1,11 @@
 //! The `twinbench` command: one file per verb, each thin.
 
 mod check;
+mod compare;
 mod completions;
 mod connections;
 mod diff;
+mod doctor;
 mod explore;
 mod export;
 mod failure;
@@ -15,6 +17,7 @@ mod logging;
 mod progress;
 mod record;
 mod recorded;
+mod renode;
 mod replay;
 mod run;
 mod test;
@@ -104,6 +107,12 @@ enum Verb {
     Import(import::Args),
     /// Find where two recordings part, in each channel, and what led to what.
     Diff(diff::Args),
+    /// Run one bench on several backends and find where they part.
+    Compare(compare::Args),
+    /// Talk to Renode's monitor, or keep Renode off the network.
+    Renode(renode::Args),
+    /// Say what is there on this machine, what is missing, and how to get it.
+    Doctor(doctor::Args),
     /// Check bench files without running them.
     Check(check::Args),
     /// Run the mirrored application's functions for a Durable Task endpoint.
@@ -142,6 +151,9 @@ pub fn main() -> Exit {
         Verb::Export(args) => export::run(&args, format),
         Verb::Import(args) => import::run(&args, format),
         Verb::Diff(args) => diff::run(&args, format),
+        Verb::Compare(args) => compare::run(&args, format),
+        Verb::Renode(args) => renode::run(&args, format),
+        Verb::Doctor(args) => doctor::run(&args, format),
         Verb::Check(args) => check::run(&args, format),
         Verb::Worker(args) => worker::run(&args, format),
         Verb::Key(args) => key::run(&args, format),

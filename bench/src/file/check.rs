@@ -88,10 +88,11 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
             .help("`gdb = 0` gives each of them a free one"));
         }
     }
+    check_command(path, text, device)?;
     check_link(path, text, device)?;
     match device.backend {
-        Backend::Emulator => check_emulator(path, text, device),
-        Backend::Simulated | Backend::External => {
+        Backend::Emulator | Backend::Renode => check_emulator(path, text, device),
+        Backend::Simulated | Backend::External | Backend::Process => {
             for (field, span) in [
                 ("board", device.board.as_ref().map(toml::Spanned::span)),
                 (
@@ -106,7 +107,7 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
                     );
                 }
             }
-            if device.backend == Backend::External {
+            if matches!(device.backend, Backend::External | Backend::Process) {
                 return match device.sensors.keys().next() {
                     None => Ok(()),
                     Some(sensor) => Err(at(
@@ -118,6 +119,24 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
             check_quantities(path, text, device, &SIMULATED)
         }
     }
+}
+
+/// A program for those that are played by one, and for no others.
+fn check_command(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
+    let at = |message: String| Error::at(path, text, Some(device.id.span()), message);
+    let is_process = device.backend == Backend::Process;
+    let id = device.id.get_ref();
+    if is_process && device.command.first().is_none_or(String::is_empty) {
+        return Err(at(format!("device \"{id}\" has no program"))
+            .help("add `command = [\"python3\", \"device.py\"]` (it runs in this file's folder)"));
+    }
+    if !is_process && !(device.command.is_empty() && device.environment.is_empty()) {
+        return Err(at(format!(
+            "`command` and `environment` of device \"{id}\" are for a program that plays it"
+        ))
+        .help("remove them, or set `backend = \"process\"`"));
+    }
+    Ok(())
 }
 
 /// Connections and methods of devices without firmware.

@@ -112,6 +112,13 @@ pub struct Device {
     /// What becomes of an access to a register that is not modelled (`emulator` only).
     #[serde(default)]
     pub unmodelled: Unmodelled,
+    /// The program that plays it, and its arguments (`process` only). It is started in the bench
+    /// file's folder, and finds how to sign in in `IOTHUB_DEVICE_CONNECTION_STRING`.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Further variables of the program's environment (`process` only).
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// What becomes of an access to a register that is not modelled.
@@ -136,6 +143,10 @@ pub enum Backend {
     Simulated,
     /// An identity only: a program outside of the bench connects as this device.
     External,
+    /// Renode, an installation of this machine.
+    Renode,
+    /// A program that the bench starts and that connects as this device, at real time.
+    Process,
 }
 
 /// How a device with firmware reaches the hub.

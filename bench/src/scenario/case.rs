@@ -120,14 +120,14 @@ fn known(file: &BenchFile) -> Known {
     let mut devices = BTreeMap::new();
     for (id, device) in file.devices() {
         let sensors: Vec<String> = match device.backend {
-            Backend::Emulator => twinbench_machine::QUANTITIES
+            Backend::Emulator | Backend::Renode => twinbench_machine::QUANTITIES
                 .iter()
                 .map(|it| (*it).to_owned())
                 .collect(),
             Backend::Simulated if device.sensors.is_empty() => {
                 vec!["temperature".into(), "humidity".into()]
             }
-            Backend::External => Vec::new(),
+            Backend::External | Backend::Process => Vec::new(),
             Backend::Simulated => device
                 .sensors
                 .keys()

@@ -16,7 +16,7 @@ use twinbench_machine::{
 };
 use twinbench_model::{DeviceId, Epoch, VirtualTime};
 
-use super::Error;
+use super::{Error, outside};
 use crate::file::{Backend, BenchFile, Device, Unmodelled};
 
 /// Seconds of 100 years of 365 days.
@@ -73,6 +73,11 @@ impl Fleet {
                     emulator(file, folder, &id, device, epoch, start, &mut images)?
                 }
                 Backend::Simulated => simulated(file, folder, &id, device, epoch, start)?,
+                Backend::Renode => {
+                    let sensors = generators(&id, device, folder)?;
+                    outside::renode(file, folder, &id, device, start, sensors)?
+                }
+                Backend::Process => outside::process(file, folder, &id, device, start)?,
                 Backend::External => continue,
             };
             let wake = machine.next_wake();

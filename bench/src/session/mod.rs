@@ -17,6 +17,7 @@ mod front_end;
 mod hub;
 mod network;
 mod open;
+mod outside;
 mod page;
 mod played;
 mod runs;

@@ -1,0 +1,87 @@
+//! Machines that are other programs: Renode, and programs that play a device. They are found by what
+//! the environment says: this is an edge.
+
+use std::{collections::BTreeMap, env, path::Path};
+
+use renode_rs_bindings::{Renode, Search};
+use twinbench_machine::{
+    Machine, ProcessMachine, ProcessOptions, RenodeBoard, RenodeMachine, RenodeOptions,
+    generator::Generator,
+};
+use twinbench_model::{DeviceId, VirtualTime};
+
+use super::{Error, device_key};
+use crate::{
+    file::{BenchFile, Device},
+    serve::certificates_folder,
+};
+
+/// The authority's certificate within the folder of certificates.
+const CA: &str = "ca.pem";
+
+/// A board in Renode.
+pub(super) fn renode(
+    file: &BenchFile,
+    folder: &Path,
+    id: &DeviceId,
+    device: &Device,
+    start: VirtualTime,
+    sensors: BTreeMap<String, Generator>,
+) -> Result<Box<dyn Machine>, Error> {
+    // The bench file's check has seen to it that there is a firmware.
+    let firmware = device.firmware.as_ref();
+    let path = firmware.map_or_else(|| folder.to_owned(), |it| folder.join(it.get_ref()));
+    let path = path.canonicalize().map_err(|cause| Error::Firmware {
+        device: id.clone(),
+        path: path.clone(),
+        reason: cause.to_string(),
+    })?;
+    let (renode, path_variable) = (env::var_os("RENODE"), env::var_os("PATH"));
+    let search = Search::usual(None, renode.as_deref(), path_variable.as_deref());
+    let board = RenodeBoard::az3166();
+    let mut options = RenodeOptions::new(id.clone(), file.seed, file.epoch, board, path);
+    options.start = start;
+    options.session = Renode::options().search(search);
+    options.modem = device
+        .link
+        .as_ref()
+        .map(|link| link.modem.get_ref().clone());
+    options.hub_host.clone_from(&file.hub.host);
+    options.device_key = device_key(file.seed, id, device).to_base64();
+    options.telemetry_interval = device.interval.as_ref().map(|it| *it.get_ref());
+    options.sensors = sensors;
+    match RenodeMachine::new(&options) {
+        Ok(machine) => Ok(Box::new(machine)),
+        Err(cause) => Err(Error::Machine {
+            device: id.clone(),
+            cause,
+        }),
+    }
+}
+
+/// A program that plays a device.
+pub(super) fn process(
+    file: &BenchFile,
+    folder: &Path,
+    id: &DeviceId,
+    device: &Device,
+    start: VirtualTime,
+) -> Result<Box<dyn Machine>, Error> {
+    let (host, near) = (&file.hub.host, file.hub.near());
+    let key = device_key(file.seed, id, device).to_base64();
+    let text =
+        format!("HostName={host};DeviceId={id};SharedAccessKey={key};GatewayHostName={near}");
+    let mut options = ProcessOptions::new(id.clone(), device.command.clone(), text);
+    options.start = start;
+    options.folder = (!folder.as_os_str().is_empty()).then(|| folder.to_owned());
+    options.environment.clone_from(&device.environment);
+    options.ca = certificates_folder().map(|it| it.join(CA));
+    options.gateway = Some(near);
+    match ProcessMachine::new(options) {
+        Ok(machine) => Ok(Box::new(machine)),
+        Err(cause) => Err(Error::Machine {
+            device: id.clone(),
+            cause,
+        }),
+    }
+}
