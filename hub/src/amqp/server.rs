@@ -162,13 +162,12 @@ impl AmqpServer {
                             return;
                         }
                     };
-                    match Arc::clone(&server.shared.room).try_acquire_owned() {
-                        Ok(seat) => {
-                            server.serve(stream, peer).await;
-                            drop(seat);
-                        }
-                        Err(_) => tracing::warn!(%peer, "too many AMQP connections: closed"),
-                    }
+                    let Ok(seat) = Arc::clone(&server.shared.room).try_acquire_owned() else {
+                        tracing::warn!(%peer, "too many AMQP connections: closed");
+                        return;
+                    };
+                    server.serve(stream, peer).await;
+                    drop(seat);
                 });
             }
         });

@@ -68,7 +68,7 @@ impl Desk {
                 match output {
                     ModemOutput::Line(bytes) => self.heard.extend_from_slice(&bytes),
                     ModemOutput::Network(request) => self.network(request),
-                    _ => {}
+                    ModemOutput::Note(_) => {}
                 }
             }
         }
