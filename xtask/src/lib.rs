@@ -7,6 +7,7 @@
 //! builds them and starts their programs as a user would.
 
 mod app;
+mod browser;
 mod cli;
 mod demo;
 mod desktop;

@@ -28,11 +28,13 @@ pub(crate) enum Need {
     Qemu,
     /// A debugger for the boards' core.
     Debugger,
+    /// A browser that tests can drive.
+    Browser,
 }
 
 impl Need {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::WasmTarget,
         Self::CortexMTarget,
         Self::WebView,
@@ -44,6 +46,7 @@ impl Need {
         Self::NodeClients,
         Self::Qemu,
         Self::Debugger,
+        Self::Browser,
     ];
 
     /// Its name.
@@ -60,6 +63,7 @@ impl Need {
             Self::NodeClients => "Node.js with the modules of xtask/clients/package.json",
             Self::Qemu => "qemu-system-arm",
             Self::Debugger => "gdb-multiarch",
+            Self::Browser => "Chromium with chromedriver",
         }
     }
 
@@ -77,6 +81,7 @@ impl Need {
             Self::NodeClients => "the hub's tests with the JavaScript SDKs",
             Self::Qemu => "the emulator's tests beside another emulator",
             Self::Debugger => "the tests of the GDB server with a real debugger",
+            Self::Browser => "the tests of the page in a real browser",
         }
     }
 
@@ -118,6 +123,12 @@ impl Need {
             Self::Debugger => {
                 place::on_path("gdb-multiarch").is_some()
                     || place::on_path("arm-none-eabi-gdb").is_some()
+            }
+            Self::Browser => {
+                place::on_path("chromedriver").is_some()
+                    && ["chromium", "google-chrome", "chrome"]
+                        .iter()
+                        .any(|name| place::on_path(name).is_some())
             }
         }
     }

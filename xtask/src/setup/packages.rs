@@ -43,6 +43,9 @@ const fn packages(need: Need, system: System) -> &'static [&'static str] {
         (Need::Debugger, System::Debian) => &["gdb-multiarch"],
         (Need::Debugger, System::Fedora | System::Mac) => &["gdb"],
         (Need::Debugger, System::Arch) => &["arm-none-eabi-gdb"],
+        (Need::Browser, System::Debian) => &["chromium", "chromium-driver"],
+        (Need::Browser, System::Fedora | System::Mac) => &["chromium", "chromedriver"],
+        (Need::Browser, System::Arch) => &["chromium"],
         _ => &[],
     }
 }

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use miette::Result;
 
 use crate::{
-    demo, desktop, firmware, page,
+    browser, demo, desktop, firmware, page,
     setup::{self, Need},
     shell,
 };
@@ -40,6 +40,8 @@ pub(super) enum Step {
     Doctests,
     /// The licences and advisories of the dependencies are acceptable.
     Deny,
+    /// The page does in a real browser what a person can do with it.
+    Browser,
     /// The window opens without a screen and shows a running bench.
     Desktop,
     /// The main job of the README works.
@@ -59,6 +61,7 @@ impl Step {
             Self::Tests => "tests",
             Self::Doctests => "doctests",
             Self::Deny => "deny",
+            Self::Browser => "browser",
             Self::Desktop => "desktop",
             Self::Demo => "demo",
         }
@@ -91,6 +94,7 @@ impl Step {
                 Need::Qemu,
                 Need::Debugger,
             ],
+            Self::Browser => &[Need::WasmTarget, Need::Browser],
             Self::Desktop => &[Need::WasmTarget, Need::WebView, Need::Display],
         }
     }
@@ -120,6 +124,7 @@ impl Step {
             Self::Tests => tests(),
             Self::Doctests => shell::run(shell::cargo(["test", "--doc"]).args(WORKSPACE)),
             Self::Deny => deny(),
+            Self::Browser => browser::check(),
             Self::Desktop => desktop::check(),
             Self::Demo => demo::run(&demo::Args::new("60s", "dev")),
         }
