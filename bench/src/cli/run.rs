@@ -13,7 +13,7 @@ use twinbench_engine::store::Durability;
 use twinbench_model::VirtualDuration;
 use twinbench_recording::{Parent, Reader};
 
-use super::{Failure, Format, replay::bench_path, progress::Progress};
+use super::{Failure, Format, progress::Progress, replay::bench_path};
 use crate::{
     exit::Exit,
     file::BenchFile,
@@ -122,7 +122,11 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         .map(|session| Branch::of(session, args.bench.as_deref(), args.from.as_deref()))
         .transpose()?;
     let (path, text, mut file) = match &branch {
-        Some(branch) => (branch.path.clone(), branch.text.clone(), branch.file.clone()),
+        Some(branch) => (
+            branch.path.clone(),
+            branch.text.clone(),
+            branch.file.clone(),
+        ),
         None => {
             let path = args.bench.clone().unwrap_or_default();
             let text = fs::read_to_string(&path).unwrap_or_default();
@@ -134,11 +138,10 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         file.seed = seed;
     }
     if file.device.is_empty() {
-        return Err(Failure::new(
-            Exit::Nothing,
-            format!("{} has no devices", path.display()),
-        )
-        .help("add a [[device]] table; fixtures/benches/journey.toml is an example"));
+        return Err(
+            Failure::new(Exit::Nothing, format!("{} has no devices", path.display()))
+                .help("add a [[device]] table; fixtures/benches/journey.toml is an example"),
+        );
     }
     if args.length.is_none() && !args.serve {
         return Err(Failure::new(Exit::Usage, "how long should it run?").help(
@@ -302,8 +305,9 @@ impl Branch {
         let mut reader = Reader::open(recording)?;
         let header = reader.header().clone();
         let at = match from {
-            Some(text) => moment(text, header.epoch)
-                .map_err(|message| Failure::new(Exit::Usage, message))?,
+            Some(text) => {
+                moment(text, header.epoch).map_err(|message| Failure::new(Exit::Usage, message))?
+            }
             None => match reader.until()? {
                 Some(until) => until,
                 None => Reader::open(recording)?.last_time()?.unwrap_or_default(),
