@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -116,7 +117,7 @@ pub(crate) fn shown(addresses: &HubAddresses, file: &BenchFile) -> String {
     let ports = Ports {
         mqtt: addresses.mqtt.port(),
         mqtt_plain: addresses.mqtt_plain.map_or(0, |address| address.port()),
-        https: addresses.https.iter().map(|it| it.port()).collect(),
+        https: addresses.https.iter().map(SocketAddr::port).collect(),
         amqp: addresses.amqp.port(),
         amqps: addresses.amqps.port(),
     };

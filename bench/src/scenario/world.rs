@@ -356,13 +356,6 @@ impl World for Bench {
             done.map_err(broken)?;
         }
         let kind = match fault.kind {
-            FaultKind::NetworkDrop
-            | FaultKind::HalfOpen
-            | FaultKind::Latency
-            | FaultKind::Throttle
-            | FaultKind::RejectAuthentication
-            | FaultKind::ForceDisconnect
-            | FaultKind::ServerRestart => return Ok(()),
             FaultKind::Drop => MessageFaultKind::Drop,
             FaultKind::Duplicate => MessageFaultKind::Duplicate,
             FaultKind::Delay => MessageFaultKind::Delay,
@@ -390,8 +383,16 @@ impl World for Bench {
                 }
                 return Ok(());
             }
-            // Given to the engine when the session was opened.
-            FaultKind::SignalReorder | FaultKind::SignalDuplicate => return Ok(()),
+            // Given to the engine when the session was opened, or to the hub above.
+            FaultKind::SignalReorder
+            | FaultKind::SignalDuplicate
+            | FaultKind::NetworkDrop
+            | FaultKind::HalfOpen
+            | FaultKind::Latency
+            | FaultKind::Throttle
+            | FaultKind::RejectAuthentication
+            | FaultKind::ForceDisconnect
+            | FaultKind::ServerRestart => return Ok(()),
             FaultKind::ConnectorDown | FaultKind::ConnectorRefuses | FaultKind::ConnectorSlow => {
                 if begins {
                     let fault = connector_fault(fault)?;

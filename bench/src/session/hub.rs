@@ -359,7 +359,9 @@ connection = "HostName=h;SharedAccessKeyName=device;SharedAccessKey=ZTEyMzQ1Njc4
         let file = BenchFile::parse(Path::new("b.toml"), text).unwrap();
         let shown = without_secrets(text, &file);
         assert!(
-            !["MDEy", "YTEy", "ZTEy"].iter().any(|key| shown.contains(key)),
+            !["MDEy", "YTEy", "ZTEy"]
+                .iter()
+                .any(|key| shown.contains(key)),
             "{shown}"
         );
         assert!(shown.contains("password = \"***\""), "{shown}");
