@@ -15,7 +15,7 @@ use renode_rs_bindings::{Tree, Version};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Failure, Format, renode::search};
+use super::{Format, renode::search};
 use crate::{exit::Exit, serve::certificates_folder};
 
 /// Ports that a served bench opens, and for whom.
@@ -84,7 +84,7 @@ impl Fact {
     }
 }
 
-pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args, format: Format) -> Exit {
     let mut facts = vec![renode(args.renode.as_ref())];
     facts.extend(devices::probes(Path::new("/sys/bus/usb/devices")));
     facts.push(devices::serial_ports(Path::new("/dev")));
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
             }
         }
     }
-    Ok(if good { Exit::Pass } else { Exit::Setup })
+    if good { Exit::Pass } else { Exit::Setup }
 }
 
 fn renode(given: Option<&PathBuf>) -> Fact {

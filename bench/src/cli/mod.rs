@@ -153,7 +153,7 @@ pub fn main() -> Exit {
         Verb::Diff(args) => diff::run(&args, format),
         Verb::Compare(args) => compare::run(&args, format),
         Verb::Renode(args) => renode::run(&args, format),
-        Verb::Doctor(args) => doctor::run(&args, format),
+        Verb::Doctor(args) => Ok(doctor::run(&args, format)),
         Verb::Check(args) => check::run(&args, format),
         Verb::Worker(args) => worker::run(&args, format),
         Verb::Key(args) => key::run(&args, format),

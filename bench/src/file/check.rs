@@ -130,7 +130,8 @@ fn check_command(path: &Path, text: &str, device: &Device) -> Result<(), Error> 
         return Err(at(format!("device \"{id}\" has no program"))
             .help("add `command = [\"python3\", \"device.py\"]` (it runs in this file's folder)"));
     }
-    if !is_process && !(device.command.is_empty() && device.environment.is_empty()) {
+    let has_program = !device.command.is_empty() || !device.environment.is_empty();
+    if has_program && !is_process {
         return Err(at(format!(
             "`command` and `environment` of device \"{id}\" are for a program that plays it"
         ))
