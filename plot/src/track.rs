@@ -298,7 +298,9 @@ mod tests {
             }).collect();
             let (from, to) = (secs * part, secs * (part + width));
             let mut pushed = Track::new(usize::MAX);
-            points.iter().for_each(|point| pushed.push(*point));
+            for point in &points {
+                pushed.push(*point);
+            }
             let thin = pushed.view(from, to, columns);
             prop_assert_eq!(&thin, &Track::of(points.clone()).view(from, to, columns));
             let start = points.partition_point(|p| p.secs < from).saturating_sub(1);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::Metadata;
+use cargo_metadata::{DependencyKind, Metadata};
 
 /// The rooms of the journey in layers, the lowest first. A room imports from lower layers only,
 /// so rooms of one layer do not know each other.
@@ -67,15 +67,20 @@ impl Edge {
     }
 }
 
-/// Every import of a package of the workspace, of any kind (normal, build, test).
+/// Every import of a package of the workspace. Of what only its tests import, rooms count, so that
+/// the order holds for tests too, and libraries do not: what a test drives is not in the room.
 pub fn edges(metadata: &Metadata) -> BTreeSet<Edge> {
-    metadata
-        .workspace_packages()
+    let packages = metadata.workspace_packages();
+    let rooms: BTreeSet<&str> = packages.iter().map(|it| it.name.as_str()).collect();
+    packages
         .iter()
         .flat_map(|package| {
             package
                 .dependencies
                 .iter()
+                .filter(|it| {
+                    it.kind != DependencyKind::Development || rooms.contains(it.name.as_str())
+                })
                 .map(|dependency| Edge::new(&package.name, &dependency.name))
         })
         .collect()

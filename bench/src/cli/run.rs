@@ -121,18 +121,17 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         .as_ref()
         .map(|session| Branch::of(session, args.bench.as_deref(), args.from.as_deref()))
         .transpose()?;
-    let (path, text, mut file) = match &branch {
-        Some(branch) => (
+    let (path, text, mut file) = if let Some(branch) = &branch {
+        (
             branch.path.clone(),
             branch.text.clone(),
             branch.file.clone(),
-        ),
-        None => {
-            let path = args.bench.clone().unwrap_or_default();
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            let file = BenchFile::load(&path)?;
-            (path, text, file)
-        }
+        )
+    } else {
+        let path = args.bench.clone().unwrap_or_default();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let file = BenchFile::load(&path)?;
+        (path, text, file)
     };
     if let Some(seed) = args.seed {
         file.seed = seed;

@@ -5,7 +5,7 @@
 //! | [`source`] | the messages of devices in a recording |
 //! | [`plan`] | which of them are sent, when and by whom: a range, loops, other ids, many devices |
 //! | [`bench`](mod@bench) | the bench that takes them: that of the recording, without its machines |
-//! | [`through`] | sends them through hub, functions and engine |
+//! | [`through()`] | sends them through hub, functions and engine |
 //! | [`again`] | runs the firmware again with the inputs of a recording, and compares |
 //! | [`timeline`] | goes back in a session, and on from there another way |
 //! | [`moment`] | reads a time as a person writes it |

@@ -122,10 +122,10 @@ impl Plan {
         }
         let mut ids: Vec<&DeviceId> = roles.iter().map(|role| &role.device).collect();
         ids.sort();
-        if let Some(twice) = ids.windows(2).find(|two| two[0] == two[1]) {
+        let twice = ids.iter().zip(ids.iter().skip(1)).find(|(a, b)| a == b);
+        if let Some((twice, _)) = twice {
             return Err(Error::Asked(format!(
-                "two devices of the recording would be {}; map them to ids of their own",
-                twice[0]
+                "two devices of the recording would be {twice}; map them to ids of their own"
             )));
         }
         Ok(roles)

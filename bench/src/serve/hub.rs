@@ -134,7 +134,7 @@ impl HubServer {
         let open = amqp.listen(at(ports.amqp), None);
         let open = runtime.block_on(open);
         let open = open.map_err(|cause| refused("AMQP", ports.amqp, &cause))?;
-        let secured = amqp.listen(at(ports.amqps), Some(tls.config()));
+        let secured = amqp.listen_tls(at(ports.amqps), tls.clone());
         let secured = runtime.block_on(secured);
         let secured = secured.map_err(|cause| refused("AMQP over TLS", ports.amqps, &cause))?;
         forward(file, doors.bench, &handle, &archive);

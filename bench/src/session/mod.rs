@@ -91,6 +91,7 @@ pub struct Options {
 /// A bench that is being run.
 pub struct Session {
     file: BenchFile,
+    path: PathBuf,
     epoch: Epoch,
     now: VirtualTime,
     started_at: VirtualTime,
@@ -151,6 +152,11 @@ impl Session {
     /// Where its hub listens, if it does.
     pub fn ports(&self) -> Option<&serde_json::Value> {
         self.ports.as_ref()
+    }
+
+    /// Where the bench file lies.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The current virtual time.

@@ -124,6 +124,7 @@ impl Session {
             faults: Faults::new(file.seed, clients),
             ports: None,
             file,
+            path: options.path.clone(),
         };
         if head.is_none() {
             session.prepare()?;

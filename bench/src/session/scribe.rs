@@ -370,7 +370,8 @@ pub(crate) fn file_stem(id: &str) -> String {
         .collect()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::{io::pipe, os::fd::OwnedFd};

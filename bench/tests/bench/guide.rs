@@ -37,7 +37,9 @@ fn read(name: &str) {
     let fixtures = fs::canonicalize(root().join("fixtures")).unwrap();
     copy(&fixtures, &folder.path().join("fixtures"));
     let program = Path::new(env!("CARGO_BIN_EXE_twinbench")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut path = program.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
     for block in blocks {
         let done = Command::new("bash")
             .args(["-euo", "pipefail", "-c", &block])

@@ -14,6 +14,7 @@ mod determinism;
 mod durable;
 mod guide;
 mod hub_file;
+mod modem;
 mod page;
 mod recordings;
 mod restart;

@@ -377,6 +377,25 @@ fn scenarios_are_run_beside_the_bench_and_saved() {
         409,
         "never over another"
     );
+    let events = served.until("/bench/events?lane=message", "messages", |it| {
+        it.as_array().is_some_and(|it| it.len() > 1)
+    });
+    let picked = json!({"name": "picked", "events": [events[0]["id"], events[1]["id"]]});
+    let (status, answer) = served.post("/bench/scenarios", &picked);
+    assert_eq!(status, 200, "{answer}");
+    let made = std::fs::read_to_string(folder.join("picked.toml")).unwrap();
+    assert_eq!(made.matches("expect.telemetry").count(), 2, "{made}");
+    let file = json!({"files": [answer["file"]]});
+    let (_, run) = served.post("/bench/scenarios/run", &file);
+    let path = format!("/bench/scenarios/runs/{}", run["run"].as_str().unwrap());
+    let over = served.until(&path, "the end", |it| it["state"] != "running");
+    assert_eq!(over["state"], "passed", "{over}\n{made}");
+    assert_eq!(
+        served
+            .post("/bench/scenarios", &json!({"name": "none", "events": []}))
+            .0,
+        400
+    );
     let wrong = json!({"name": "wrong", "toml": "version = 1\nnaem = \"x\"\n"});
     let (status, answer) = served.post("/bench/scenarios", &wrong);
     assert_eq!(status, 400, "{answer}");

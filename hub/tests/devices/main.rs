@@ -6,7 +6,6 @@
 mod bad_input;
 mod client;
 mod host;
-mod modem;
 mod node;
 mod provisioning;
 mod python;

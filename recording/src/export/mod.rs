@@ -68,7 +68,7 @@ pub struct Exporter<W: Write + Send> {
 }
 
 enum Writer<W: Write + Send> {
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     JsonLines(W),
     Parquet(Box<parquet::Writer<W>>),
 }
@@ -81,7 +81,7 @@ impl<W: Write + Send> Exporter<W> {
     /// When nothing can be written.
     pub fn new(out: W, form: Form, epoch: Epoch, fields: Vec<String>) -> Result<Self, ExportError> {
         let form = match form {
-            Form::Csv => Writer::Csv(csv::Writer::new(out, &fields)?),
+            Form::Csv => Writer::Csv(Box::new(csv::Writer::new(out, &fields)?)),
             Form::JsonLines => Writer::JsonLines(out),
             Form::Parquet => Writer::Parquet(Box::new(parquet::Writer::new(out, &fields)?)),
         };

@@ -35,9 +35,10 @@ impl Row {
     pub(super) fn of(entry: &Entry, epoch: Epoch, fields: &[String]) -> Self {
         let (encoding, content) = match &entry.content {
             Content::Json(text) => ("json", redact(text).into_owned()),
-            Content::Bytes(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => ("text", redact(text).into_owned()),
-                Err(_) => {
+            Content::Bytes(bytes) => {
+                if let Ok(text) = std::str::from_utf8(bytes) {
+                    ("text", redact(text).into_owned())
+                } else {
                     // A secret may stand between bytes that are no text.
                     let mut redactor = crate::Redactor::new();
                     let mut clean = Vec::new();
@@ -45,7 +46,7 @@ impl Row {
                     redactor.finish(&mut clean);
                     ("base64", STANDARD.encode(clean))
                 }
-            },
+            }
             Content::Omitted(length) => ("omitted", length.to_string()),
         };
         let parsed: Option<Value> = match encoding {

@@ -78,7 +78,7 @@ pub(super) fn read(text: &str, gather: &mut Gather<'_>) -> Result<(), (u64, Stri
 /// The message of an object; none when it is something else, which our own export may have.
 fn message(mut object: Map<String, Value>, raw: &str) -> Result<Option<Found>, String> {
     if let Some(Value::Object(event)) = object.get_mut("event") {
-        return monitored(std::mem::take(event)).map(Some);
+        return monitored(event).map(Some);
     }
     if object.contains_key("encoding") && object.contains_key("kind") {
         if object.get("kind").and_then(Value::as_str) != Some("d2c") {
@@ -119,7 +119,7 @@ fn message(mut object: Map<String, Value>, raw: &str) -> Result<Option<Found>, S
 }
 
 /// An event as `az iot hub monitor-events` prints it.
-fn monitored(event: Map<String, Value>) -> Result<Found, String> {
+fn monitored(event: &Map<String, Value>) -> Result<Found, String> {
     let part = |name: &str| event.get("properties").and_then(|all| all.get(name));
     let annotations = properties(event.get("annotations"));
     let system = properties(part("system"));

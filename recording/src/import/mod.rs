@@ -176,13 +176,13 @@ pub fn read(path: &Path, hints: &Hints) -> Result<Vec<Message>, ImportError> {
                 path: path.to_owned(),
                 record,
                 reason,
-            })?
+            })?;
         }
         Form::Csv => csv::read(&bytes, &mut gather).map_err(wrong)?,
         Form::Json => {
             let text = std::str::from_utf8(&bytes).map_err(|cause| {
                 let before = &bytes[..cause.valid_up_to()];
-                let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+                let line = before.split(|byte| *byte == b'\n').count() as u64;
                 wrong((line, "it is no text in UTF-8".to_owned()))
             })?;
             json::read(text, &mut gather).map_err(wrong)?;

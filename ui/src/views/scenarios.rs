@@ -30,25 +30,6 @@ pub(crate) fn outcome(value: &Value) -> &'static str {
     }
 }
 
-/// The text of a scenario that expects events, in the words of scenario files.
-pub(crate) fn toml(name: &str, events: &[EventRow]) -> String {
-    let quoted = |text: &str| Value::String(text.to_owned()).to_string();
-    let mut out = format!("version = 1\nname = {}\n", quoted(name));
-    let mut last = 0;
-    for event in events {
-        let secs = event.at.saturating_sub(last).div_ceil(1_000_000_000) + 5;
-        last = event.at;
-        let step = format!(
-            "\n[[step]]\nwithin = \"{secs}s\"\nexpect = {{ {} = {{ device = {}, title = {} }} }}\n",
-            event.lane,
-            quoted(&event.device),
-            quoted(&event.title)
-        );
-        out.push_str(&step);
-    }
-    out
-}
-
 /// The view.
 #[component]
 pub(crate) fn Scenarios(run: Option<String>) -> impl IntoView {
@@ -208,7 +189,7 @@ fn FromSession() -> impl IntoView {
             return;
         }
         let picked: Vec<u64> = kept.iter().map(|event| event.id).collect();
-        let body = json!({ "name": name, "toml": toml(&name, &kept), "events": picked });
+        let body = json!({ "name": name, "events": picked });
         spawn_local(async move {
             match api::post(&app.place(), "/bench/scenarios", &body).await {
                 Ok(_) => app.say("ok", w::SCENARIO_SAVED, ""),

@@ -156,11 +156,14 @@ async fn new(body: Result<Json<New>, JsonRejection>) -> Answer<Value> {
         } else {
             format!("../{firmware}")
         };
-        text.push_str(&format!(
-            "board   = {}\nfirmware = {}\nlink    = {{ modem = \"usart1\" }}\n",
-            quoted(&new.board),
-            quoted(&firmware)
-        ));
+        let (board, firmware) = (quoted(&new.board), quoted(&firmware));
+        for (name, value) in [("board   ", &board), ("firmware", &firmware)] {
+            text.push_str(name);
+            text.push_str(" = ");
+            text.push_str(value);
+            text.push('\n');
+        }
+        text.push_str("link    = { modem = \"usart1\" }\n");
     }
     blocking(move || {
         if path.exists() {
@@ -283,7 +286,8 @@ fn recording(out: &Path, name: &str) -> Result<PathBuf, ApiError> {
     let inside = relative
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
-    let is = name.ends_with(".mcap") || name.ends_with(".mcap.part");
+    let file = relative.file_name().unwrap_or_default();
+    let is = file == "session.mcap" || file == "session.mcap.part";
     let path = out.join(relative);
     if !inside || !is || !path.is_file() {
         let hint = "GET /bench/recordings lists them";

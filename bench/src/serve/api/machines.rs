@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use twinbench_hub::net::how_to_trust;
 
 use super::{Answer, ask};
-use crate::{cli::Connections, serve::routes::Shared};
+use crate::{cli::Connections, file::Ports, serve::routes::Shared};
 
 pub(super) fn router() -> Router<Shared> {
     Router::new().route("/bench/machines", get(machines))
@@ -19,9 +19,9 @@ fn fact(what: &str, ok: bool, detail: impl Into<String>, hint: &str) -> Value {
 async fn machines(State(shared): State<Shared>) -> Answer<Value> {
     let (hub, strings, data, devices) = ask(&shared, |session| {
         let ports = session.ports().cloned();
-        let strings =
-            serde_json::to_value(Connections::new(session.file(), &session.file().hub.ports))
-                .unwrap_or_default();
+        let open = open_ports(session.file().hub.ports.clone(), ports.as_ref());
+        let strings = Connections::new(session.file(), &open);
+        let strings = serde_json::to_value(strings).unwrap_or_default();
         let data = session.out().display().to_string();
         let devices = session.halted();
         Ok((ports, strings, data, devices))
@@ -90,4 +90,22 @@ async fn machines(State(shared): State<Shared>) -> Answer<Value> {
         "connection_strings": all,
         "data_folder": data,
     })))
+}
+
+/// The ports that were really opened: a bench may have asked for any free ones.
+fn open_ports(mut ports: Ports, hub: Option<&Value>) -> Ports {
+    let port = |name: &str| -> Option<u16> {
+        let found = &hub?[name];
+        let address = found.as_str().or_else(|| found.get(0)?.as_str())?;
+        address.rsplit(':').next()?.parse().ok()
+    };
+    let set = |to: &mut u16, name: &str| *to = port(name).unwrap_or(*to);
+    set(&mut ports.mqtt, "mqtt");
+    set(&mut ports.mqtt_plain, "mqttPlain");
+    set(&mut ports.amqp, "amqp");
+    set(&mut ports.amqps, "amqps");
+    if let Some(https) = port("https") {
+        ports.https = vec![https];
+    }
+    ports
 }

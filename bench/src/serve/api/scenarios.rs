@@ -15,6 +15,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use twinbench_model::api::page::EventRow;
 use twinbench_scenario::{
     Case,
     report::{CaseReport, Status},
@@ -22,8 +23,9 @@ use twinbench_scenario::{
 };
 
 use super::{
-    Answer, ApiError,
+    Answer, ApiError, ask,
     files::{blocking, plain},
+    look,
 };
 use crate::{
     scenario::{self, SuiteOptions},
@@ -238,12 +240,112 @@ async fn one(
 #[derive(Deserialize)]
 struct Save {
     name: String,
-    toml: String,
+    /// The text; without, it is made of events.
+    toml: Option<String>,
+    /// Numbers of events of the served session that are to be expected.
+    #[serde(default)]
+    events: Vec<u64>,
+}
+
+/// What a scenario says to expect an event; nothing for events that nobody can expect.
+fn expectation(row: &EventRow) -> Option<String> {
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let device = quoted(&row.device);
+    let fact = |name: &str| row.detail[name].as_str().map(quoted);
+    Some(match row.lane.as_str() {
+        "uart" => {
+            let text = row.detail["text"].as_str()?;
+            // What stands before is the firmware's own clock.
+            let text = text.split_once("] ").map_or(text, |(_, text)| text);
+            format!(
+                "expect.uart = {{ device = {device}, text = {} }}",
+                quoted(text)
+            )
+        }
+        "message" if row.detail.get("body").is_some() && row.detail.get("partition").is_some() => {
+            format!("expect.telemetry = {{ device = {device} }}")
+        }
+        "message" => format!(
+            "expect.event = {{ kind = \"c2d\", source = {device}, facts.event = {} }}",
+            fact("event")?
+        ),
+        "entity" => format!(
+            "expect.event = {{ kind = \"entity\", source = {}, facts.operation = {} }}",
+            quoted(&format!("*@{}", row.device)),
+            fact("operation")?
+        ),
+        "workflow" => format!(
+            "expect.event = {{ kind = \"workflow\", facts.event = {} }}",
+            fact("event")?
+        ),
+        "connector" => format!(
+            "expect.connector = {{ device = {device}, connector = {} }}",
+            fact("connector")?
+        ),
+        "alert" => format!("expect.connector = {{ device = {device} }}"),
+        lane @ ("twin" | "method") => {
+            format!("expect.event = {{ kind = \"{lane}\", source = {device} }}")
+        }
+        _ => return None,
+    })
+}
+
+/// A scenario that expects these events of a bench, one after the other.
+fn of_events(name: &str, bench: &Path, rows: &[EventRow]) -> String {
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let bench = quoted(&bench.display().to_string());
+    let mut text = format!(
+        "version = 1\nname    = {}\nbench   = {bench}\n",
+        quoted(name)
+    );
+    let mut last = 0;
+    for row in rows {
+        let Some(expectation) = expectation(row) else {
+            continue;
+        };
+        // Some seconds more than it took.
+        let patience = row.at.saturating_sub(last).div_ceil(1_000_000_000) + 5;
+        last = row.at;
+        let step = format!(
+            "\n[[step]]\nname   = {}\nwithin = \"{patience}s\"\n{expectation}\n",
+            quoted(&row.title)
+        );
+        text.push_str(&step);
+    }
+    text
+}
+
+/// Where a bench lies as a file in `scenarios/` names it.
+fn beside(bench: &Path) -> PathBuf {
+    if bench.is_absolute() {
+        bench.to_owned()
+    } else {
+        Path::new("..").join(bench)
+    }
 }
 
 /// Saves a scenario into `scenarios/`, after checking that it is one.
-async fn save(body: Result<Json<Save>, JsonRejection>) -> Answer<Value> {
-    let Json(Save { name, toml }) = body?;
+async fn save(
+    State(shared): State<Shared>,
+    body: Result<Json<Save>, JsonRejection>,
+) -> Answer<Value> {
+    let Json(Save { name, toml, events }) = body?;
+    let toml = if let Some(toml) = toml {
+        toml
+    } else {
+        let rows = look(&shared, |view| {
+            let row = |id: &u64| Some(view.journey.chain(*id)?.event);
+            events.iter().filter_map(row).collect::<Vec<_>>()
+        });
+        if rows.iter().all(|row| expectation(row).is_none()) {
+            return Err(ApiError::bad(
+                "none of these events can be expected",
+                "pick messages, operations, workflows, alerts or lines",
+            ));
+        }
+        let bench = ask(&shared, |session| Ok(session.path().to_owned())).await?;
+        of_events(&name, &beside(&bench), &rows)
+    };
     let stem = name.trim_end_matches(".toml").to_owned();
     if !plain(&stem) || stem.starts_with('_') {
         return Err(ApiError::bad(

@@ -115,7 +115,7 @@ impl Boards {
                     Generator::Random(_) => "random",
                     Generator::Periodic(_) => "periodic",
                     Generator::Steps(_) => "steps",
-                    _ => "file",
+                    Generator::Csv(_) => "file",
                 };
                 found.map(|(_, generator)| name(generator).to_owned())
             };
@@ -206,7 +206,7 @@ impl Boards {
     pub(super) fn message(&mut self, id: &str, at: VirtualTime) {
         self.change(id, |shown| {
             shown.row.last_message_at = Some(at.as_nanos());
-            shown.row.state = "running".to_owned();
+            "running".clone_into(&mut shown.row.state);
             let old = |then: VirtualTime| at.as_nanos() > then.as_nanos().saturating_add(ALERT);
             if shown.alerted.is_some_and(old) {
                 shown.row.alert = None;
@@ -237,7 +237,8 @@ impl Boards {
 
     pub(super) fn connection(&mut self, id: &str, up: bool) {
         self.change(id, |shown| {
-            shown.row.state = if up { "running" } else { "unconnected" }.to_owned();
+            let state = if up { "running" } else { "unconnected" };
+            state.clone_into(&mut shown.row.state);
         });
     }
 

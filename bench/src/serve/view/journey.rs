@@ -71,7 +71,11 @@ impl Entry {
 
     fn device(&self) -> &str {
         match &self.source {
-            Source::Recorded(event) => event.source.split('/').next().unwrap_or_default(),
+            // An entity stands for the device that its key names.
+            Source::Recorded(event) => {
+                let source = event.source.rsplit('@').next().unwrap_or_default();
+                source.split('/').next().unwrap_or_default()
+            }
             Source::Told { device, .. } => device,
         }
     }
@@ -233,12 +237,12 @@ impl Journey {
     }
 
     /// A whole line of a console.
-    pub(super) fn uart(&mut self, at: VirtualTime, device: &str, port: &str, line: String) {
+    pub(super) fn uart(&mut self, at: VirtualTime, device: &str, port: &str, line: &str) {
         if line.is_empty() {
             return;
         }
         let cause = self.last("to", device, at, ANSWER);
-        let title = short(&line);
+        let title = short(line);
         let detail = serde_json::json!({"port": port, "text": line});
         let device = device.to_owned();
         let id = self.push(Entry {
@@ -490,14 +494,9 @@ mod tests {
             VirtualTime::from_millis(990),
             "d",
             "console",
-            "telemetry: 33".into(),
+            "telemetry: 33",
         );
-        journey.uart(
-            VirtualTime::from_millis(995),
-            "e",
-            "console",
-            "other".into(),
-        );
+        journey.uart(VirtualTime::from_millis(995), "e", "console", "other");
         journey.message(
             event(1_000, "d2c", "d", &json!({"partition": 2})),
             2,
@@ -535,7 +534,7 @@ mod tests {
             VirtualTime::from_millis(1_050),
             "d",
             "console",
-            "message: hot".into(),
+            "message: hot",
         );
         assert_eq!(count, 3);
         journey
@@ -578,7 +577,7 @@ mod tests {
         };
         assert_eq!(lanes(&journey.find(&asked)), ["uart"]);
         for n in 0..(MOST as u64 + 5) {
-            journey.uart(VirtualTime::from_secs(n), "x", "console", "line".into());
+            journey.uart(VirtualTime::from_secs(n), "x", "console", "line");
         }
         assert_eq!(journey.ring.len(), MOST);
         assert!(journey.chain(0).is_none());

@@ -166,7 +166,7 @@ impl View {
                     .split_once('/')
                     .unwrap_or((&event.source, "console"));
                 for line in self.consoles.take(device, port, event.time, bytes) {
-                    self.journey.uart(event.time, device, port, line);
+                    self.journey.uart(event.time, device, port, &line);
                 }
             }
             ("display", Payload::Bytes(frame)) => self.boards.display(&event.source, frame),

@@ -2,7 +2,7 @@
 
 use std::{
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -33,14 +33,12 @@ fn kill_9_loses_at_most_the_last_250_ms() {
         .spawn()
         .unwrap();
     let recording = folder.path().join("runs/slow/1/session.mcap");
-    let started = Instant::now();
     let entries = || Reader::open(&recording).map_or(0, Iterator::count);
+    let mut looks = 0;
     while entries() < 20 {
         assert!(child.try_wait().unwrap().is_none(), "the bench ended");
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "nothing was recorded"
-        );
+        looks += 1;
+        assert!(looks < 1_200, "nothing was recorded in a minute");
         std::thread::sleep(Duration::from_millis(50));
     }
     std::thread::sleep(Duration::from_millis(300));
