@@ -3,7 +3,6 @@
 //! of the recorded sessions; what the recordings do not have it refuses.
 
 use std::{
-    collections::VecDeque,
     io::{self, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,6 +19,9 @@ const EDGES: [u64; 9] = [
 /// After the recorded ones: every 2^14 turns of a loop of ten instructions, at 100 a microsecond.
 const PERIOD: u64 = 1_638;
 
+/// How long a terminal's first client may take to connect.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
+
 /// A running stand-in. It goes with the process.
 #[derive(Debug)]
 pub struct Pretend {
@@ -32,11 +34,61 @@ struct State {
     version: String,
     micros: u64,
     watched: Vec<(i32, i32)>,
-    terminal: Option<TcpStream>,
-    received: VecDeque<u8>,
+    /// The socket terminals, in the order in which they were made.
+    terminals: Vec<Terminal>,
     said: bool,
     machines: Vec<String>,
     commands: Vec<String>,
+}
+
+/// A socket terminal. It is looked at when the machine runs and by no thread of its own, so that a
+/// busy computer changes nothing: a client that has connected is heard and is told from then on.
+#[derive(Debug)]
+struct Terminal {
+    listener: TcpListener,
+    client: Option<TcpStream>,
+}
+
+impl Terminal {
+    fn open(port: &str) -> Result<Self, String> {
+        let listener = bind(port)?;
+        let quiet = listener.set_nonblocking(true);
+        quiet.map_err(|cause| cause.to_string())?;
+        Ok(Self {
+            listener,
+            client: None,
+        })
+    }
+
+    /// Its client; the first is waited for, as whoever makes a terminal connects to it.
+    fn client(&mut self) -> Option<&mut TcpStream> {
+        let mut tries = CONNECT_PATIENCE.as_millis();
+        while self.client.is_none() && tries > 0 {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    let quiet = stream.set_nonblocking(true);
+                    let prompt = stream.set_nodelay(true);
+                    self.client = quiet.and(prompt).is_ok().then_some(stream);
+                }
+                Err(_) => thread::sleep(Duration::from_millis(1)),
+            }
+            tries -= 1;
+        }
+        self.client.as_mut()
+    }
+
+    /// Gives it the machine's output behind what the client has sent, which comes back as it came.
+    fn exchange(&mut self, mut output: Vec<u8>) {
+        let Some(client) = self.client() else {
+            return;
+        };
+        let mut buffer = [0; 256];
+        while let Ok(length @ 1..) = client.read(&mut buffer) {
+            output.extend_from_slice(&buffer[..length]);
+        }
+        // A client that does not read, or is gone, is told nothing.
+        let _ = client.write_all(&output);
+    }
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -55,8 +107,7 @@ impl Pretend {
             version: version.to_owned(),
             micros: 0,
             watched: Vec::new(),
-            terminal: None,
-            received: VecDeque::new(),
+            terminals: Vec::new(),
             said: false,
             machines: Vec::new(),
             commands: Vec::new(),
@@ -144,16 +195,7 @@ fn run(command: &str, shared: &Arc<Mutex<State>>) -> Result<String, String> {
             Ok(String::new())
         }
         ["emulation", "CreateServerSocketTerminal", port, _, "false"] => {
-            listen(port, shared, |stream, state| {
-                let reading = stream.try_clone();
-                lock(state).terminal = Some(stream);
-                let mut buffer = [0; 256];
-                if let Ok(mut reading) = reading {
-                    while let Ok(length @ 1..) = reading.read(&mut buffer) {
-                        lock(state).received.extend(&buffer[..length]);
-                    }
-                }
-            })?;
+            state.terminals.push(Terminal::open(port)?);
             Ok(String::new())
         }
         ["emulation", "RunFor", time] => {
@@ -219,9 +261,7 @@ fn listen(
     state: &Arc<Mutex<State>>,
     serve: fn(TcpStream, &Arc<Mutex<State>>),
 ) -> Result<(), String> {
-    let port: u16 = port.parse().map_err(|_| "no port".to_owned())?;
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| "Address already in use")?;
+    let listener = bind(port)?;
     let state = Arc::clone(state);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
@@ -230,6 +270,11 @@ fn listen(
         }
     });
     Ok(())
+}
+
+fn bind(port: &str) -> Result<TcpListener, String> {
+    let port: u16 = port.parse().map_err(|_| "no port".to_owned())?;
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| "Address already in use".to_owned())
 }
 
 /// Changes of PA5 up to a time.
@@ -249,9 +294,9 @@ impl State {
             self.said = true;
             output.extend(HELLO);
         }
-        output.extend(self.received.drain(..));
-        if let Some(terminal) = &mut self.terminal {
-            let _ = terminal.write_all(&output);
+        // The machine has one UART that speaks: the terminal that was made last is on it.
+        if let Some(terminal) = self.terminals.last_mut() {
+            terminal.exchange(output);
         }
         let begin = std::mem::replace(&mut self.micros, end);
         edges(end)

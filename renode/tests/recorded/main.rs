@@ -21,7 +21,8 @@ use renode_rs_bindings::{
 
 /// The releases that sessions were recorded with.
 const RELEASES: [&str; 2] = ["1.15.3", "1.16.1"];
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For anything that waits: other programs may use the computer.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn transcript(release: &str, session: &str) -> Transcript {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
