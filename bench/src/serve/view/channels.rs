@@ -53,10 +53,11 @@ impl Channel {
                 .collect();
         }
         let width = (to - from) / columns.max(1) as f64;
-        let mut rows: Vec<[f64; 4]> = Vec::with_capacity(columns + 1);
+        let mut rows: Vec<[f64; 4]> = Vec::with_capacity(columns);
         let mut column = f64::NEG_INFINITY;
         for &(at, value) in range {
-            let this = ((at - from) / width).floor();
+            // The last point stands on the right edge: it belongs to the last column.
+            let this = ((at - from) / width).floor().min(columns as f64 - 1.0);
             match rows.last_mut() {
                 Some(row) if this <= column => {
                     row[1] = row[1].min(value);
@@ -262,7 +263,7 @@ mod tests {
         }
         let channel = channels.get("d/v").unwrap();
         let rows = channel.columns(0.0, 999.0, 50);
-        assert!(rows.len() <= 51, "{}", rows.len());
+        assert!(rows.len() <= 50, "{}", rows.len());
         assert!(rows.iter().any(|row| row[2].total_cmp(&99.0).is_eq()));
         assert!(rows.iter().all(|row| row[1].total_cmp(&0.0).is_eq()));
         assert_eq!(channel.columns(10.0, 12.0, 50).len(), 3);
