@@ -160,8 +160,12 @@ fn signal_faults(case: &Case, seed: u64) -> ClientFaults {
     faults
 }
 
-/// Runs a case to its verdict.
-pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
+/// Runs a case to its verdict; `seen` is told of it whenever a step is decided.
+pub(crate) fn run(
+    case: &Case,
+    options: &CaseOptions,
+    seen: &dyn Fn(&Verdict),
+) -> Result<Ran, Trouble> {
     let (file, text) = bench_of(case, options.seed)?;
     let seed = file.seed;
     let mut coverage = Coverage::default();
@@ -193,6 +197,7 @@ pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
         .collect();
     let mut events = Vec::new();
     let mut next = Next::Until(VirtualTime::ZERO);
+    let mut decided = 0;
     loop {
         bench.session.take_watched(&mut events);
         // What was done at this instant may already have had its effect: time stands until the
@@ -215,6 +220,11 @@ pub(crate) fn run(case: &Case, options: &CaseOptions) -> Result<Ran, Trouble> {
             _ => {}
         }
         next = runner.advance(&mut bench)?;
+        let now_decided = runner.verdict().decided();
+        if now_decided != decided {
+            decided = now_decided;
+            seen(runner.verdict());
+        }
     }
     let mut verdict = runner.verdict().clone();
     for (golden, transcript) in case.goldens.iter().zip(&transcripts) {

@@ -211,7 +211,7 @@ fn attempt(
         threads: 1,
         update: false,
     };
-    let ran = case::run(&case, &options)?;
+    let ran = case::run(&case, &options, &|_| ())?;
     let ended = ran.verdict.ended;
     Ok((ran.verdict, ended))
 }

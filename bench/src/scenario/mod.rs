@@ -8,5 +8,5 @@ mod world;
 
 pub(crate) use case::{Trouble, bench_of};
 pub(crate) use explore::{ExploreOptions, explore, file_of};
-pub(crate) use suite::{SuiteOptions, find, load, run};
+pub(crate) use suite::{News, SuiteOptions, find, load, run};
 pub(crate) use world::{Bench, METRICS};

@@ -14,6 +14,7 @@ use twinbench_scenario::{
     Case, FileError, Suite,
     coverage::Coverage,
     report::{CaseReport, Status, SuiteReport},
+    runner::Verdict,
 };
 
 use super::case::{self, CaseOptions, Ran, Trouble};
@@ -84,7 +85,16 @@ pub(crate) fn load(files: &[PathBuf]) -> Result<Vec<Case>, FileError> {
     Ok(cases)
 }
 
-/// Runs the cases; `done` is told of each as soon as it is decided.
+/// What is told while a suite runs.
+#[derive(Debug)]
+pub(crate) enum News<'a> {
+    /// A step of a case was decided; how all of them stand.
+    Step(&'a Case, &'a Verdict),
+    /// A case is over.
+    Case(&'a CaseReport),
+}
+
+/// Runs the cases; `told` hears of each step and each case as soon as it is decided.
 #[expect(
     clippy::disallowed_methods,
     reason = "how long a suite takes is for a person; no verdict depends on it"
@@ -92,7 +102,7 @@ pub(crate) fn load(files: &[PathBuf]) -> Result<Vec<Case>, FileError> {
 pub(crate) fn run(
     cases: &[Case],
     options: &SuiteOptions,
-    done: &(dyn Fn(&CaseReport) + Sync),
+    told: &(dyn Fn(News<'_>) + Sync),
 ) -> SuiteReport {
     let started = Instant::now();
     let jobs = match options.jobs {
@@ -110,12 +120,12 @@ pub(crate) fn run(
             let (report, coverage) = if stop.load(Ordering::Relaxed) {
                 (skipped(case, options), Coverage::default())
             } else {
-                run_with_retries(case, options, usize::from(jobs > 1))
+                run_with_retries(case, options, usize::from(jobs > 1), told)
             };
             if !report.status.is_good() && !options.go_on {
                 stop.store(true, Ordering::Relaxed);
             }
-            done(&report);
+            told(News::Case(&report));
             reports
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -146,7 +156,12 @@ pub(crate) fn run(
     clippy::disallowed_methods,
     reason = "how long a case takes is for a person; no verdict depends on it"
 )]
-fn run_with_retries(case: &Case, options: &SuiteOptions, threads: usize) -> (CaseReport, Coverage) {
+fn run_with_retries(
+    case: &Case,
+    options: &SuiteOptions,
+    threads: usize,
+    told: &(dyn Fn(News<'_>) + Sync),
+) -> (CaseReport, Coverage) {
     let started = Instant::now();
     let mut report = skipped(case, options);
     let mut first_story = None;
@@ -166,7 +181,9 @@ fn run_with_retries(case: &Case, options: &SuiteOptions, threads: usize) -> (Cas
             threads,
             update: options.update,
         };
-        let ran = case::run(case, &case_options);
+        let ran = case::run(case, &case_options, &|verdict| {
+            told(News::Step(case, verdict))
+        });
         report.attempts = attempt + 1;
         report.folder = folder.is_dir().then(|| folder.clone());
         let coverage = fill(&mut report, case, ran);
@@ -273,5 +290,35 @@ fn write_folder(report: &CaseReport, folder: &Path) {
         if let Err(cause) = fs::write(folder.join(name), text) {
             tracing::warn!(folder = %folder.display(), name, %cause, "cannot be written");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_told_of_while_a_case_runs() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let file = repository.join("fixtures/scenarios/one-alert.toml");
+        let cases = load(&[file]).unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let options = SuiteOptions {
+            jobs: 1,
+            retries: 0,
+            go_on: true,
+            seed: None,
+            update: false,
+            out: out.path().to_owned(),
+        };
+        let news = Mutex::new(Vec::new());
+        run(&cases, &options, &|told| {
+            news.lock().unwrap().push(match told {
+                News::Step(_, verdict) => verdict.decided(),
+                News::Case(report) => report.verdict.as_ref().unwrap().decided() + 100,
+            });
+        });
+        // Setting the second value is decided long before the reading that it causes.
+        assert_eq!(*news.lock().unwrap(), [1, 2, 4, 104]);
     }
 }

@@ -121,6 +121,12 @@ impl Verdict {
             .any(|it| matches!(it.outcome, Outcome::NotSupported { .. }))
     }
 
+    /// How many steps and invariants are decided.
+    pub fn decided(&self) -> usize {
+        let decided = |it: &&StepVerdict| it.outcome != Outcome::NotReached;
+        self.all().filter(decided).count()
+    }
+
     /// Steps and invariants.
     pub fn all(&self) -> impl Iterator<Item = &StepVerdict> {
         self.steps.iter().chain(&self.always)

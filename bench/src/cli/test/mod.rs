@@ -10,7 +10,7 @@ use twinbench_scenario::Case;
 use super::{Failure, Style};
 use crate::{
     exit::Exit,
-    scenario::{self, SuiteOptions},
+    scenario::{self, News, SuiteOptions},
 };
 use shard::Shard;
 
@@ -95,7 +95,11 @@ pub(crate) fn run(args: &Args, style: Style) -> Result<Exit, Failure> {
         update: args.update,
         out: args.out.clone(),
     };
-    let report = scenario::run(&cases, &options, &|case| output::case(case, style));
+    let report = scenario::run(&cases, &options, &|news| {
+        if let News::Case(case) = news {
+            output::case(case, style);
+        }
+    });
     output::end(&report, style);
     if let Some(path) = &args.junit {
         output::junit(&report, path)?;

@@ -19,7 +19,7 @@ use twinbench_model::api::page::EventRow;
 use twinbench_scenario::{
     Case,
     report::{CaseReport, Status},
-    runner::{Outcome, StepVerdict},
+    runner::{Outcome, StepVerdict, Verdict},
 };
 
 use super::{
@@ -28,7 +28,7 @@ use super::{
     look,
 };
 use crate::{
-    scenario::{self, SuiteOptions},
+    scenario::{self, News, SuiteOptions},
     serve::routes::Shared,
 };
 
@@ -148,6 +148,12 @@ fn waiting(case: &Case) -> Value {
     })
 }
 
+fn under_way(case: &Case, verdict: &Verdict) -> Value {
+    let mut told = waiting(case);
+    told["steps"] = verdict.all().map(step).collect();
+    told
+}
+
 /// Runs the cases one after the other: the served session keeps a core.
 fn work(runs: &Runs, number: u64, cases: &[Case]) {
     let options = SuiteOptions {
@@ -158,15 +164,19 @@ fn work(runs: &Runs, number: u64, cases: &[Case]) {
         update: false,
         out: PathBuf::from(OUT).join(number.to_string()),
     };
-    scenario::run(cases, &options, &|report| {
+    scenario::run(cases, &options, &|news| {
+        let (name, file, now) = match news {
+            News::Step(case, verdict) => (&case.name, &case.path, under_way(case, verdict)),
+            News::Case(report) => (&report.name, &report.file, told(report)),
+        };
+        let file = file.display().to_string();
         runs.with(|runs| {
             let Some(run) = runs.get_mut(&number) else {
                 return;
             };
-            let file = report.file.display().to_string();
-            let of = |case: &&mut Value| case["name"] == *report.name && case["file"] == *file;
+            let of = |case: &&mut Value| case["name"] == **name && case["file"] == *file;
             if let Some(case) = run.cases.iter_mut().find(of) {
-                *case = told(report);
+                *case = now;
             }
         });
     });
