@@ -24,6 +24,23 @@ pub enum Exit {
     Timeout = 7,
 }
 
+impl Exit {
+    /// What a command that ended with `code` has to say; a code that is none of ours is a failure.
+    #[must_use]
+    pub const fn of(code: i32) -> Self {
+        match code {
+            0 => Self::Pass,
+            1 => Self::Internal,
+            2 => Self::Usage,
+            3 => Self::Setup,
+            4 => Self::Nothing,
+            6 => Self::Divergence,
+            7 => Self::Timeout,
+            _ => Self::Failed,
+        }
+    }
+}
+
 impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self as u8)

@@ -58,20 +58,38 @@ pub struct Installation {
 /// There is no Renode, and where it was looked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct NotFound {
-    /// Every path that was tried, in order.
+    /// Every path that was tried, in order, each once.
     pub looked_for: Vec<PathBuf>,
+    /// How many of them, the first, are in folders of `PATH`.
+    pub in_folders: usize,
+}
+
+impl NotFound {
+    /// What to do about it.
+    pub const HINT: &str = "install it from https://github.com/renode/renode/releases (1.15.3 or \
+                            newer), or set RENODE to its program or folder";
+
+    /// Where it is not, in words.
+    pub fn place(&self) -> String {
+        let paths = self.looked_for.iter().skip(self.in_folders);
+        let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
+        let paths = paths.join(", ");
+        match (self.in_folders, paths.is_empty()) {
+            (0, _) => format!("renode was not found; looked for {paths}"),
+            (1, true) => "renode was not found in the one folder of PATH".to_owned(),
+            (folders, true) => {
+                format!("renode was not found in the {folders} folders of PATH")
+            }
+            (folders, false) => {
+                format!("renode was not found in the folders of PATH ({folders}), nor as {paths}")
+            }
+        }
+    }
 }
 
 impl fmt::Display for NotFound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("renode was not found; looked for:")?;
-        for path in &self.looked_for {
-            write!(f, "\n  {}", path.display())?;
-        }
-        f.write_str(
-            "\ninstall it from https://github.com/renode/renode/releases (1.15.3 or newer), \
-             or set RENODE to its program or folder",
-        )
+        write!(f, "{}; {}", self.place(), Self::HINT)
     }
 }
 
@@ -95,23 +113,35 @@ impl Search {
     /// When there is none where it was looked for; a path that somebody gave is not passed over for
     /// another installation.
     pub fn find(&self) -> Result<Installation, NotFound> {
-        let looked_for: Vec<PathBuf> = match self.explicit.as_ref().or(self.renode.as_ref()) {
-            Some(given) => [given.clone()]
-                .into_iter()
-                .chain(in_folder(given))
-                .collect(),
-            None => self
-                .folders
-                .iter()
-                .flat_map(|folder| in_folder(folder))
-                .chain(self.places.iter().cloned())
-                .collect(),
+        let mut looked_for: Vec<PathBuf> = Vec::new();
+        let mut look = |path: PathBuf| {
+            if !looked_for.contains(&path) {
+                looked_for.push(path);
+            }
+            looked_for.len()
         };
+        let mut in_folders = 0;
+        if let Some(given) = self.explicit.as_ref().or(self.renode.as_ref()) {
+            look(given.clone());
+            for path in in_folder(given) {
+                look(path);
+            }
+        } else {
+            for path in self.folders.iter().flat_map(|folder| in_folder(folder)) {
+                in_folders = look(path);
+            }
+            for path in &self.places {
+                look(path.clone());
+            }
+        }
         match looked_for.iter().find(|path| is_program(path)) {
             Some(program) => Ok(Installation {
                 program: program.clone(),
             }),
-            None => Err(NotFound { looked_for }),
+            None => Err(NotFound {
+                looked_for,
+                in_folders,
+            }),
         }
     }
 }
@@ -233,15 +263,32 @@ mod tests {
         let path = env::join_paths(["/one", "/two"]).unwrap();
         let mut search = Search::usual(None, Some(OsStr::new("")), Some(&path));
         search.places = vec!["/three/renode".into()];
-        let text = search.find().unwrap_err().to_string();
+        let error = search.find().unwrap_err();
+        let folders = ["/one", "/two"].map(|it| Path::new(it).join(NAMES[0]));
+        assert_eq!(error.looked_for[0], folders[0]);
+        assert!(error.looked_for.contains(&folders[1]));
+        let text = error.to_string();
         for part in [
-            "/one",
-            "/two",
+            &format!("the folders of PATH ({})", 2 * NAMES.len()),
             "/three/renode",
             "https://github.com/renode/renode/releases",
             "RENODE",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
+        search.explicit = Some("/four".into());
+        let text = search.find().unwrap_err().to_string();
+        assert!(text.contains("looked for /four, /four/"), "{text}");
+    }
+
+    #[test]
+    fn a_folder_that_is_named_twice_is_looked_at_once() {
+        let search = Search {
+            folders: vec!["/one".into(), "/one".into()],
+            ..Search::default()
+        };
+        let error = search.find().unwrap_err();
+        assert_eq!(error.looked_for.len(), NAMES.len());
+        assert_eq!(error.in_folders, NAMES.len());
     }
 }

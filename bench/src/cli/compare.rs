@@ -72,10 +72,8 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
                 .help("say `--backends emulator,renode`"),
         );
     }
-    if all.contains(&On::Backend(Backend::Renode, "renode"))
-        && let Err(cause) = search(None).find()
-    {
-        return Err(Failure::new(Exit::Setup, cause.to_string()));
+    if all.contains(&On::Backend(Backend::Renode, "renode")) {
+        search(None).find()?;
     }
     let mut tolerances = Tolerances::default();
     for rule in USUAL

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use renode_rs_bindings::{Tree, Version};
+use renode_rs_bindings::{NotFound, Tree, Version};
 use serde::Serialize;
 use serde_json::json;
 
@@ -115,9 +115,11 @@ fn renode(given: Option<&PathBuf>) -> Fact {
     let installation = match search(given).find() {
         Ok(installation) => installation,
         Err(error) => {
-            let text = error.to_string();
-            let (found, rest) = text.split_once(':').unwrap_or((&text, ""));
-            return Fact::new("Renode", false, found).hint(rest.trim());
+            let hint = format!(
+                "only benches with `backend = \"renode\"` need it: {}",
+                NotFound::HINT
+            );
+            return Fact::new("Renode", false, error.place()).hint(hint);
         }
     };
     let program = installation.program.display();

@@ -12,7 +12,7 @@ use std::{
 
 use clap::Subcommand;
 use renode_rs_bindings::{
-    AZ3166, Renode, Search, SessionError, isolated,
+    AZ3166, NotFound, Renode, Search, SessionError, isolated,
     monitor::{Monitor, MonitorError},
 };
 use serde_json::json;
@@ -61,6 +61,9 @@ struct MonitorArgs {
     connect: Option<SocketAddr>,
 }
 
+/// What a shell ends with when there is no such command.
+const NO_SUCH_COMMAND: i32 = 127;
+
 /// Where Renode is looked for.
 pub(super) fn search(given: Option<&PathBuf>) -> Search {
     let (renode, path) = (env::var_os("RENODE"), env::var_os("PATH"));
@@ -73,7 +76,17 @@ pub(super) fn search(given: Option<&PathBuf>) -> Search {
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
-        Self::new(Exit::Setup, error.to_string())
+        match error {
+            SessionError::NotFound(absent) => absent.into(),
+            other => Self::new(Exit::Setup, other.to_string()),
+        }
+    }
+}
+
+impl From<NotFound> for Failure {
+    fn from(error: NotFound) -> Self {
+        Self::new(Exit::Setup, error.place())
+            .help(format!("{}; --renode PATH names one", NotFound::HINT))
     }
 }
 
@@ -85,13 +98,18 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     if let Some(address) = monitor.connect {
         return talk(address, format);
     }
+    // A path that is wrong is said before a Renode is started for it.
+    let firmware = monitor.firmware.as_ref().map(|firmware| {
+        firmware.canonicalize().map_err(|cause| {
+            Failure::new(Exit::Usage, format!("{}: {cause}", firmware.display()))
+                .help("give the firmware's ELF file")
+        })
+    });
+    let firmware = firmware.transpose()?;
     let options = Renode::options().search(search(monitor.renode.as_ref()));
     let mut session = options.monitor(true).build()?;
-    if let Some(firmware) = &monitor.firmware {
-        let firmware = firmware.canonicalize().map_err(|cause| {
-            Failure::new(Exit::Usage, format!("{}: {cause}", firmware.display()))
-        })?;
-        session.load_board(&AZ3166, "az3166", &firmware)?;
+    if let Some(firmware) = &firmware {
+        session.load_board(&AZ3166, "az3166", firmware)?;
     }
     match session.monitor() {
         Some(address) => talk(address, format),
@@ -101,7 +119,12 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
 
 /// Lines of our input to the monitor, what it says to our output.
 fn talk(address: SocketAddr, format: Format) -> Result<Exit, Failure> {
-    let failed = |error: &MonitorError| Failure::new(Exit::Setup, error.to_string());
+    let failed = |error: &MonitorError| {
+        Failure::new(Exit::Setup, error.to_string()).help(
+            "a monitor is open where Renode was started with `--port NUMBER`; without --connect a \
+             Renode is started",
+        )
+    };
     let mut tries = 1;
     let (mut monitor, banner) = loop {
         match Monitor::connect(address, PATIENCE) {
@@ -169,12 +192,23 @@ fn isolate(command: &[OsString]) -> Result<Exit, Failure> {
         Failure::new(Exit::Setup, format!("unshare cannot be started: {cause}"))
             .help("install util-linux and iproute2")
     })?;
-    if status.success() {
-        Ok(Exit::Pass)
-    } else {
-        Err(Failure::new(
+    match status.code() {
+        Some(0) => Ok(Exit::Pass),
+        Some(NO_SUCH_COMMAND) => Err(Failure::new(
+            Exit::Usage,
+            format!("there is no command {}", program.display()),
+        )
+        .help("give a program and its arguments behind `--`")),
+        // A bench's own codes keep their meaning.
+        Some(code) => Err(
+            Failure::new(Exit::of(code), format!("the command ended with {status}")).help(
+                "if `unshare` was refused, user namespaces are switched off here: see the sysctls \
+                 kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns",
+            ),
+        ),
+        None => Err(Failure::new(
             Exit::Failed,
             format!("the command ended with {status}"),
-        ))
+        )),
     }
 }

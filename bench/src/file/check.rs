@@ -6,10 +6,10 @@ use twinbench_model::{DeviceId, VirtualDuration};
 
 use twinbench_scenario::diagnostic::nearest;
 
-use super::{Backend, BenchFile, Device, Error, VERSION};
-
-/// Boards of the embedded emulator.
-const BOARDS: [&str; 1] = ["az3166"];
+use super::{
+    Backend, BenchFile, Device, Error, VERSION,
+    board::{self, BOARDS},
+};
 
 /// Quantities of a simulated device.
 const SIMULATED: [&str; 2] = ["temperature", "humidity"];
@@ -96,6 +96,10 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
             for (field, span) in [
                 ("board", device.board.as_ref().map(toml::Spanned::span)),
                 (
+                    "platform",
+                    device.platform.as_ref().map(toml::Spanned::span),
+                ),
+                (
                     "firmware",
                     device.firmware.as_ref().map(toml::Spanned::span),
                 ),
@@ -174,14 +178,24 @@ fn check_emulator(path: &Path, text: &str, device: &Device) -> Result<(), Error>
             "add `board = \"az3166\"`, or `backend = \"simulated\"` for a device without firmware",
         ));
     };
-    if !BOARDS.contains(&board.get_ref().as_str()) {
-        let help = nearest(board.get_ref(), &BOARDS)
-            .unwrap_or_else(|| format!("boards: {}", BOARDS.join(", ")));
+    let name = board.get_ref().as_str();
+    let wiring = board::wiring(path.parent().unwrap_or(Path::new("")), name);
+    let wiring = wiring.map_err(|cause| {
+        let help = if board::is_file(name) {
+            "the path is relative to this file; what is in it is told in emulator/boards".to_owned()
+        } else {
+            nearest(name, &BOARDS).unwrap_or_else(|| {
+                format!("boards: {}, or a board file (*.toml)", BOARDS.join(", "))
+            })
+        };
+        at(board.span(), cause).help(help)
+    })?;
+    if device.backend == Backend::Renode && name != "az3166" && device.platform.is_none() {
         return Err(at(
             board.span(),
-            format!("board {:?} is not known", board.get_ref()),
+            format!("Renode has to be told what board {name:?} is"),
         )
-        .help(help));
+        .help("add its description, such as `platform = \"platforms/cpus/stm32f412.repl\"`"));
     }
     let Some(firmware) = &device.firmware else {
         return Err(at(
@@ -199,17 +213,27 @@ fn check_emulator(path: &Path, text: &str, device: &Device) -> Result<(), Error>
             .help("build it, or correct the path (it is relative to the bench file); `cargo xtask firmware` builds ours")
             .missing());
     }
-    if let Some(link) = &device.link
-        && link.modem.get_ref() != "usart1"
-    {
-        return Err(at(
-            link.modem.span(),
-            format!(
-                "the az3166 has no free UART {:?} for a modem",
-                link.modem.get_ref()
-            ),
-        )
-        .help("its edge connector brings out `usart1`"));
+    if let Some(link) = &device.link {
+        let wanted = link.modem.get_ref();
+        // The console is for people: firmware that prints there is no modem's.
+        let mut free: Vec<String> = wiring
+            .uart
+            .iter()
+            .filter(|(port, _)| *port != "console")
+            .map(|(_, uart)| uart.peripheral.to_ascii_lowercase())
+            .collect();
+        free.sort();
+        if !free.contains(&wanted.to_ascii_lowercase()) {
+            let has = match &free[..] {
+                [] => "it has none besides its console".to_owned(),
+                ports => format!("its edge connector brings out `{}`", ports.join("`, `")),
+            };
+            return Err(at(
+                link.modem.span(),
+                format!("the {name} has no free UART {wanted:?} for a modem"),
+            )
+            .help(has));
+        }
     }
     if let Some(name) = &device.device_name {
         return Err(at(

@@ -4,6 +4,7 @@
 //! and column.
 
 mod app;
+mod board;
 mod check;
 mod hub;
 mod methods;
@@ -20,6 +21,7 @@ use twinbench_hub::bridge::{BridgeConfig, ForwardConfig, Secret};
 use twinbench_machine::generator::Generator;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration};
 
+pub(crate) use board::wiring;
 pub use app::{App, CaptureSection, EmailSection, ServerlessIot, SmsSection, WebhookSection};
 pub use hub::{
     AuthoritySection, C2dSection, EnrollmentSection, HubSection, PermissionName, PolicySection,
@@ -79,8 +81,12 @@ pub struct Device {
     pub id: Spanned<String>,
     /// How many devices of this kind; default 1.
     pub count: Option<Spanned<u32>>,
-    /// The board it is built on; needed by the `emulator` backend.
+    /// The board it is built on, needed by devices with firmware: `az3166`, `stm32f4discovery`, or a
+    /// board file relative to the bench file, `boards/mine.toml`.
     pub board: Option<Spanned<String>>,
+    /// What Renode calls a board that is not the AZ3166: the path of its description, within Renode
+    /// (`platforms/cpus/stm32f412.repl`) or, when it begins with `./`, relative to the bench file.
+    pub platform: Option<Spanned<String>>,
     /// The firmware image, relative to the bench file.
     pub firmware: Option<Spanned<PathBuf>>,
     /// What runs it.

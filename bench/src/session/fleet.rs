@@ -8,7 +8,7 @@ use std::{
 };
 
 use rayon::prelude::*;
-use twinbench_emulator::{Image, board::BoardFile};
+use twinbench_emulator::{Image, board::Board};
 use twinbench_hub::sas::device_token;
 use twinbench_machine::{
     DebuggedMachine, EmulatorMachine, EmulatorOptions, Halt, Machine, Output, SignIn,
@@ -17,7 +17,7 @@ use twinbench_machine::{
 use twinbench_model::{DeviceId, Epoch, VirtualTime};
 
 use super::{Error, outside};
-use crate::file::{Backend, BenchFile, Device, Unmodelled};
+use crate::file::{Backend, BenchFile, Device, Unmodelled, wiring};
 
 /// Seconds of 100 years of 365 days.
 const CENTURY: u64 = 100 * 365 * 24 * 3_600;
@@ -256,7 +256,7 @@ fn emulator(
     device: &Device,
     epoch: Epoch,
     start: VirtualTime,
-    images: &mut BTreeMap<std::path::PathBuf, (Arc<Image>, Arc<[u8]>)>,
+    images: &mut BTreeMap<(std::path::PathBuf, String), (Arc<Image>, Arc<[u8]>)>,
 ) -> Result<Box<dyn Machine>, Error> {
     // The bench file's check has seen to it that there is a firmware.
     let path = device
@@ -269,19 +269,22 @@ fn emulator(
         path: path.clone(),
         reason,
     };
-    let (image, elf) = if let Some(known) = images.get(&path) {
+    // The same check has seen to the board.
+    let name = device.board.as_ref().map_or("az3166", |it| it.get_ref());
+    let wiring = wiring(folder, name).map_err(Error::Setting)?;
+    let key = (path.clone(), name.to_owned());
+    let (image, elf) = if let Some(known) = images.get(&key) {
         known.clone()
     } else {
         let bytes = std::fs::read(&path).map_err(|cause| refuse(cause.to_string()))?;
-        let map = BoardFile::az3166()
-            .map_err(|cause| refuse(cause.to_string()))?
-            .memory_map();
+        let map = wiring.memory_map();
         let image =
             Arc::new(Image::from_elf(&bytes, &map).map_err(|cause| refuse(cause.to_string()))?);
         let known = (image, Arc::from(bytes));
-        images.insert(path.clone(), known.clone());
+        images.insert(key, known.clone());
         known
     };
+    let board = Board::new(&wiring, image).map_err(|cause| refuse(cause.to_string()))?;
     let options = EmulatorOptions {
         start,
         modem: device
@@ -300,7 +303,7 @@ fn emulator(
         device: id.clone(),
         cause,
     };
-    let machine = EmulatorMachine::az3166(image, options).map_err(refuse)?;
+    let machine = EmulatorMachine::with_board(board, options).map_err(refuse)?;
     if let Some(port) = &device.gdb {
         let machine = DebuggedMachine::new(machine, *port.get_ref()).map_err(refuse)?;
         return Ok(Box::new(machine));

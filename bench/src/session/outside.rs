@@ -12,7 +12,7 @@ use twinbench_model::{DeviceId, VirtualTime};
 
 use super::{Error, device_key};
 use crate::{
-    file::{BenchFile, Device},
+    file::{BenchFile, Device, wiring},
     serve::certificates_folder,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn renode(
     })?;
     let (renode, path_variable) = (env::var_os("RENODE"), env::var_os("PATH"));
     let search = Search::usual(None, renode.as_deref(), path_variable.as_deref());
-    let board = RenodeBoard::az3166();
+    let board = board(folder, device)?;
     let mut options = RenodeOptions::new(id.clone(), file.seed, file.epoch, board, path);
     options.start = start;
     options.session = Renode::options().search(search);
@@ -57,6 +57,24 @@ pub(super) fn renode(
             cause,
         }),
     }
+}
+
+/// What Renode has to know of a device's board.
+fn board(folder: &Path, device: &Device) -> Result<RenodeBoard, Error> {
+    let name = device.board.as_ref().map_or("az3166", |it| it.get_ref());
+    let Some(platform) = &device.platform else {
+        return Ok(RenodeBoard::az3166());
+    };
+    let platform = platform.get_ref();
+    let path = if platform.starts_with("./") {
+        let path = folder.join(platform);
+        path.canonicalize()
+            .map_err(|cause| Error::Setting(format!("platform {}: {cause}", path.display())))?
+    } else {
+        platform.into()
+    };
+    let wiring = wiring(folder, name).map_err(Error::Setting)?;
+    Ok(RenodeBoard::wired(path, &wiring))
 }
 
 /// A program that plays a device.

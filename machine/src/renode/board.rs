@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use renode_rs_bindings::{AZ3166, Platform};
+use twinbench_emulator::board::BoardFile;
 
 /// How Renode is told of a board.
 #[derive(Debug, Clone)]
@@ -68,6 +69,25 @@ impl RenodeBoard {
         }
     }
 
+    /// A board whose wiring is known, on a description of its chip: its serial ports and LEDs have the
+    /// names that the embedded emulator has for them.
+    pub fn wired(path: impl Into<PathBuf>, wiring: &BoardFile) -> Self {
+        let uarts = wiring.uart.iter().map(|(name, uart)| {
+            let peripheral = uart.peripheral.to_ascii_lowercase();
+            (name.clone(), format!("sysbus.{peripheral}"))
+        });
+        let pins = wiring.led.iter().map(|(name, pin)| Pin {
+            name: name.clone(),
+            port: format!("sysbus.gpioPort{}", char::from(b'A' + pin.port)),
+            pin: i32::from(pin.pin),
+        });
+        Self {
+            uarts: uarts.collect(),
+            pins: pins.collect(),
+            ..Self::description(path)
+        }
+    }
+
     /// The MXChip AZ3166, with the names that the embedded emulator has for it.
     pub fn az3166() -> Self {
         let pairs = |pairs: &[(&str, &str)]| {
@@ -127,6 +147,15 @@ mod tests {
         let board = RenodeBoard::az3166();
         let names = board.quantities.iter().map(|it| it.name.as_str());
         assert!(names.eq(crate::QUANTITIES));
+    }
+
+    #[test]
+    fn a_wired_board_has_the_names_of_its_file() {
+        let board = RenodeBoard::wired("x.repl", &BoardFile::stm32f4discovery().unwrap());
+        let uart = ("console".to_owned(), "sysbus.usart2".to_owned());
+        assert_eq!(board.uarts, [uart]);
+        let pin = board.pins.iter().find(|pin| pin.name == "led-red").unwrap();
+        assert_eq!((pin.port.as_str(), pin.pin), ("sysbus.gpioPortD", 14));
     }
 
     /// Every path of the board is in its description, and every property in its models.

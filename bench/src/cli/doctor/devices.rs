@@ -24,7 +24,11 @@ const NAMES: [&str; 8] = [
 pub(super) fn probes(devices: &Path) -> Vec<Fact> {
     let what = "debug probe";
     let Ok(entries) = fs::read_dir(devices) else {
-        return vec![Fact::new(what, false, "not looked for on this system")];
+        return vec![
+            Fact::new(what, false, "this system does not show USB devices here").hint(
+                "only benches with real boards need one; `probe-rs list` shows them elsewhere",
+            ),
+        ];
     };
     let mut found: Vec<Fact> = entries
         .flatten()
