@@ -26,6 +26,9 @@ pub enum Error {
     /// Renode failed, or there is none.
     #[error("{0}")]
     Renode(String),
+    /// A debug probe, or the board behind it.
+    #[error("{0}")]
+    Probe(String),
     /// A program that plays a device.
     #[error("{0}")]
     Process(String),

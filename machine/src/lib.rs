@@ -9,6 +9,7 @@
 //! | [`SimulatedMachine`] | a device without firmware |
 //! | [`EmulatorMachine`] | firmware in the embedded emulator, with its modem |
 //! | [`RenodeMachine`] | firmware in Renode, with its modem |
+//! | `probe` | real boards behind debug probes, and a virtual probe (feature `probe`) |
 //! | [`ProcessMachine`] | a program of the system that plays a device |
 //! | [`Snapshots`], [`Inspect`], [`Debug`](trait@Debug) | what a backend may offer besides |
 //!
@@ -23,6 +24,8 @@ mod machine;
 pub mod modem;
 mod network;
 mod output;
+#[cfg(feature = "probe")]
+pub mod probe;
 mod process;
 mod renode;
 mod simulated;

@@ -298,6 +298,12 @@ impl Core {
             if self.debug.stop.is_none() {
                 self.debug_event(DebugStop::Request, HALTED);
             }
+            // A request to halt ends sleep (B1.5.19) and lockup (B1.5.15). Let go, a core that was
+            // locked up tries its instruction again.
+            self.sleep = super::Sleep::Awake;
+            if matches!(self.halted, Some(super::Halted::Lockup(_))) {
+                self.halted = None;
+            }
         } else if self.debug.stop.is_some() {
             self.debug.pass(self.next);
             if value & C_STEP != 0 {
@@ -350,6 +356,7 @@ impl Core {
             15 => self.next = value & !1,
             16 => {
                 self.set_nzcv(value);
+                self.scs.arm_state = value & 1 << 24 == 0;
                 self.q = value & 1 << 27 != 0;
                 self.ge = (value >> 16 & 15) as u8;
                 self.it = ((value >> 25 & 3) | (value >> 10 & 0x3F) << 2) as u8;

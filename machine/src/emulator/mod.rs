@@ -201,6 +201,18 @@ impl EmulatorMachine {
         &self.board
     }
 
+    /// The board, for what stands outside of it.
+    #[cfg(feature = "probe")]
+    pub(crate) fn board_mut(&mut self) -> &mut Board {
+        &mut self.board
+    }
+
+    /// How far it has run.
+    #[cfg(feature = "probe")]
+    pub(crate) fn now(&self) -> VirtualTime {
+        self.now
+    }
+
     /// A time of the bench as the board counts it.
     fn local(&self, time: VirtualTime) -> VirtualTime {
         VirtualTime::ZERO + time.since(self.start)

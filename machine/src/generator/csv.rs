@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use twinbench_model::{VirtualDuration, VirtualTime};
 
@@ -10,7 +11,7 @@ use super::GeneratorError;
 /// A file of rows `time,value`: the time in seconds or with its unit (`90`, `1m 30s`), counted from
 /// the bench's epoch, in order. A first row that is not of this form is a heading; lines that
 /// start with `#` are remarks.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(from = "String")]
 pub struct CsvFile {
     path: String,

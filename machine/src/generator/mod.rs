@@ -30,6 +30,7 @@ mod csv;
 mod random;
 mod sampler;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use twinbench_model::VirtualDuration;
 
@@ -40,7 +41,7 @@ pub use self::{
 };
 
 /// What a bench file says of a quantity's values over time.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Generator {
     /// Always the same.
@@ -50,7 +51,7 @@ pub enum Generator {
     /// A sine with noise.
     Periodic(Periodic),
     /// Values that hold from given times on, counted from the bench's epoch, in order.
-    Steps(Vec<(VirtualDuration, f64)>),
+    Steps(#[schemars(with = "Vec<(String, f64)>")] Vec<(VirtualDuration, f64)>),
     /// Steps from a file.
     Csv(CsvFile),
 }
@@ -71,7 +72,7 @@ impl Generator {
 }
 
 /// Two ends, the lower first.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
     /// The lower end.
@@ -81,7 +82,7 @@ pub struct Range {
 }
 
 /// A sine with noise.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Periodic {
     /// The lowest value, noise aside.
@@ -90,12 +91,14 @@ pub struct Periodic {
     pub max: f64,
     /// How long one oscillation takes.
     #[serde(default = "a_minute")]
+    #[schemars(with = "String")]
     pub period: VirtualDuration,
     /// Percent of half the span by which a value may be off, either way.
     #[serde(default)]
     pub noise: f64,
     /// How far into the oscillation the bench's epoch is; drawn from the seed when absent.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub phase: Option<VirtualDuration>,
 }
 

@@ -1,0 +1,13 @@
+//! The whole path of a debug probe, without hardware: `probe-rs` drives a virtual probe in front of an
+//! emulated board.
+#![cfg(feature = "probe")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it must be"
+)]
+
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the tests with firmware use more of it")]
+mod common;
+
+mod debugging;
