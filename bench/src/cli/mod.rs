@@ -20,6 +20,7 @@ mod recorded;
 mod renode;
 mod replay;
 mod run;
+mod schema;
 mod test;
 mod worker;
 
@@ -115,6 +116,8 @@ enum Verb {
     Doctor(doctor::Args),
     /// Check bench files without running them.
     Check(check::Args),
+    /// Print the form of bench, scenario and twin files, for editors or for people.
+    Schema(schema::Args),
     /// Run the mirrored application's functions for a Durable Task endpoint.
     Worker(worker::Args),
     /// Show the key that guards the API of a data folder.
@@ -155,6 +158,7 @@ pub fn main() -> Exit {
         Verb::Renode(args) => renode::run(&args, format),
         Verb::Doctor(args) => Ok(doctor::run(&args, format)),
         Verb::Check(args) => check::run(&args, format),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Worker(args) => worker::run(&args, format),
         Verb::Key(args) => key::run(&args, format),
         Verb::Hub(args) => hub::run(&args, format),

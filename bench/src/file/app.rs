@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use twinbench_hub::bridge::Secret;
 use twinbench_model::Epoch;
@@ -25,7 +26,7 @@ use super::Error;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An application behind the hub.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
 pub enum App {
     /// The mirrored serverless IoT application.
@@ -33,7 +34,7 @@ pub enum App {
 }
 
 /// `kind = "serverless-iot"`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ServerlessIot {
     /// `repaired` (default), or `original`, with the original's defects.
@@ -46,6 +47,7 @@ pub struct ServerlessIot {
     pub source: Source,
     /// What the clock of the original's host shows when the bench's shows its epoch; default: the
     /// epoch. The repaired profile knows no clock but the bench's.
+    #[schemars(with = "Option<String>")]
     pub host_clock: Option<Timestamp>,
     /// Twin files, relative to the bench file.
     pub twins: Vec<PathBuf>,
@@ -69,7 +71,7 @@ struct Ready {
 }
 
 /// `sms`: by Twilio, or who stands in for it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SmsSection {
     /// Where; default Twilio's own address.
@@ -78,6 +80,7 @@ pub struct SmsSection {
     /// The account's id.
     pub account: String,
     /// The account's token.
+    #[schemars(with = "String")]
     pub token: Secret,
     /// The number that SMS come from.
     pub from: String,
@@ -88,7 +91,7 @@ fn twilio() -> String {
 }
 
 /// `email`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EmailSection {
     /// Who is told.
@@ -97,6 +100,7 @@ pub struct EmailSection {
     #[serde(default = "bench")]
     pub from: String,
     /// The server, `smtp://host:25` or `smtps://user:password@host`; mails are captured without.
+    #[schemars(with = "Option<String>")]
     pub server: Option<Secret>,
 }
 
@@ -105,7 +109,7 @@ fn bench() -> String {
 }
 
 /// `webhook`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WebhookSection {
     /// Its address.
@@ -116,12 +120,13 @@ pub struct WebhookSection {
 }
 
 /// `capture`: one of the two.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CaptureSection {
     /// A folder, relative to the bench file, for CSV files.
     pub folder: Option<PathBuf>,
     /// A container of a blob service, with its shared access signature.
+    #[schemars(with = "Option<String>")]
     pub url: Option<Secret>,
 }
 

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 use twinbench_hub::{
@@ -19,12 +20,13 @@ use twinbench_model::{DeviceId, VirtualDuration};
 use super::{BenchFile, Error};
 
 /// `[hub]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HubSection {
     /// The host name that devices use and sign tokens for. `localhost` always works beside it.
     pub host: String,
     /// Partitions of the event log, 2 to 32 (IoT Hub: fixed at creation).
+    #[schemars(with = "Option<u16>")]
     pub partitions: Option<Spanned<u16>>,
     /// Open the hub's ports even in a headless run.
     pub listen: bool,
@@ -32,20 +34,26 @@ pub struct HubSection {
     pub plain: bool,
     /// The loopback address on which it listens. Benches with addresses of their own (127.0.0.2, …)
     /// can have the same ports at the same time.
+    #[schemars(with = "String")]
     pub address: Spanned<Ipv4Addr>,
     /// Its ports; 0 takes any free one.
     pub ports: Ports,
     /// Connections of MQTT and HTTPS at a time; more are closed at once.
+    #[schemars(with = "usize")]
     pub connections: Spanned<usize>,
     /// The tier whose quotas and throttles hold; default: none.
     pub profile: Tier,
     /// How many units of it.
+    #[schemars(with = "u32")]
     pub units: Spanned<u32>,
     /// How long the event log keeps a message; default 1 day.
+    #[schemars(with = "Option<String>")]
     pub retention: Option<Spanned<VirtualDuration>>,
     /// Bytes of messages that a partition keeps; default 1 GiB.
+    #[schemars(with = "Option<u64>")]
     pub retention_bytes: Option<Spanned<u64>>,
     /// Consumer groups of the built-in endpoint beside `$Default`.
+    #[schemars(with = "Vec<String>")]
     pub consumer_groups: Vec<Spanned<String>>,
     /// Messages to devices.
     pub c2d: C2dSection,
@@ -90,7 +98,7 @@ impl Default for HubSection {
 }
 
 /// `[hub.ports]`: TCP ports on loopback; 0 takes any free one.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ports {
     /// MQTT over TLS.
@@ -134,29 +142,33 @@ impl Ports {
 }
 
 /// `[hub.c2d]`: messages to devices.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct C2dSection {
     /// How long one waits unless its sender says otherwise; default 1 hour, at most 2 days.
+    #[schemars(with = "Option<String>")]
     pub ttl: Option<Spanned<VirtualDuration>>,
     /// How often one is delivered before it is given up, 1 to 100; default 10.
+    #[schemars(with = "Option<u32>")]
     pub deliveries: Option<Spanned<u32>>,
 }
 
 /// `[[hub.policy]]`: a named key of the hub.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySection {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
     /// What it allows.
     pub permissions: Vec<PermissionName>,
     /// Its key in base64; default: derived from the bench's seed.
+    #[schemars(with = "Option<String>")]
     pub key: Option<Spanned<Secret>>,
 }
 
 /// A permission, as the cloud or as a bench file writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PermissionName {
     /// Read the registry.
@@ -185,47 +197,57 @@ impl From<PermissionName> for Permission {
 }
 
 /// `[[hub.route]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteSection {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
     /// What it takes; default: telemetry.
     #[serde(default = "telemetry")]
     pub source: Source,
     /// Which of them, in the query language of routes; default: all.
+    #[schemars(with = "Option<String>")]
     pub condition: Option<Spanned<String>>,
     /// Where to: `events`, the built-in endpoint.
+    #[schemars(with = "Option<String>")]
     pub endpoint: Option<Spanned<String>>,
 }
 
 /// `[[hub.enrollment]]`: who may register.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnrollmentSection {
     /// The registration id, or the group's name.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
     /// Whether it is for many devices.
     #[serde(default)]
     pub group: bool,
     /// The id that the device gets; its registration id by default.
+    #[schemars(with = "Option<String>")]
     pub device_id: Option<Spanned<String>>,
     /// The key in base64 by which devices prove themselves. Without it and the two below: one that
     /// is derived from the bench's seed.
+    #[schemars(with = "Option<String>")]
     pub key: Option<Spanned<Secret>>,
     /// The thumbprint of the device's certificate, in hex.
+    #[schemars(with = "Option<String>")]
     pub thumbprint: Option<Spanned<String>>,
     /// The name of a `[[hub.authority]]`, for a group.
+    #[schemars(with = "Option<String>")]
     pub authority: Option<Spanned<String>>,
 }
 
 /// `[[hub.authority]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthoritySection {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
     /// Its certificate in PEM, relative to the bench file.
+    #[schemars(with = "PathBuf")]
     pub certificate: Spanned<PathBuf>,
 }
 

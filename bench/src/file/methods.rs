@@ -1,19 +1,23 @@
 //! `[device.methods]`: what a simulated device does with direct methods.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 use twinbench_machine::SimulatedMethod;
 use twinbench_model::VirtualDuration;
 
 /// A direct method of a simulated device.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MethodSection {
     /// The status of its answer.
+    #[schemars(with = "i32")]
     pub status: Spanned<i32>,
     /// The payload of its answer; default: what it was given.
+    #[schemars(with = "Option<serde_json::Value>")]
     pub payload: Option<toml::Value>,
     /// How long it takes.
+    #[schemars(with = "String")]
     pub after: VirtualDuration,
     /// Never answer, so that the caller meets its timeout.
     pub silent: bool,

@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 use twinbench_engine::Limits;
@@ -21,8 +22,8 @@ use twinbench_hub::bridge::{BridgeConfig, ForwardConfig, Secret};
 use twinbench_machine::generator::Generator;
 use twinbench_model::{DeviceId, Epoch, VirtualDuration};
 
-pub(crate) use board::wiring;
 pub use app::{App, CaptureSection, EmailSection, ServerlessIot, SmsSection, WebhookSection};
+pub(crate) use board::wiring;
 pub use hub::{
     AuthoritySection, C2dSection, EnrollmentSection, HubSection, PermissionName, PolicySection,
     Ports, RouteSection,
@@ -34,15 +35,24 @@ pub use twinbench_scenario::FileError as Error;
 /// The version of the format that this program reads.
 pub const VERSION: u32 = 1;
 
-/// A bench file as written.
-#[derive(Debug, Clone, Deserialize)]
+/// The JSON Schema of bench files, for editors; generated from the types.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(BenchFile).to_value()
+}
+
+/// What a bench is: its devices, their hub, and the application behind it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Twinbench bench file")]
 pub struct BenchFile {
     /// Format version, 1.
+    #[schemars(with = "u32")]
     pub version: Spanned<u32>,
     /// The bench's name; names the folder of its runs.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
     /// The UTC instant at which virtual time is zero.
+    #[schemars(with = "String")]
     pub epoch: Epoch,
     /// Seeds every generator, key and phase.
     #[serde(default)]
@@ -55,9 +65,11 @@ pub struct BenchFile {
     pub hub: HubSection,
     /// Bridges from other MQTT brokers into the hub.
     #[serde(default)]
+    #[schemars(with = "Vec<BridgeConfig>")]
     pub bridge: Vec<Spanned<BridgeConfig>>,
     /// Other hubs to which telemetry is forwarded.
     #[serde(default)]
+    #[schemars(with = "Vec<ForwardConfig>")]
     pub forward: Vec<Spanned<ForwardConfig>>,
     /// The applications behind the hub.
     #[serde(default)]
@@ -74,20 +86,25 @@ pub struct BenchFile {
 }
 
 /// A device, or a row of like ones (`count`).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Device {
     /// Its identity in the hub. With `count`, `{n}` stands for 1, 2, 3 …
+    #[schemars(with = "String")]
     pub id: Spanned<String>,
     /// How many devices of this kind; default 1.
+    #[schemars(with = "Option<u32>")]
     pub count: Option<Spanned<u32>>,
     /// The board it is built on, needed by devices with firmware: `az3166`, `stm32f4discovery`, or a
     /// board file relative to the bench file, `boards/mine.toml`.
+    #[schemars(with = "Option<String>")]
     pub board: Option<Spanned<String>>,
     /// What Renode calls a board that is not the AZ3166: the path of its description, within Renode
     /// (`platforms/cpus/stm32f412.repl`) or, when it begins with `./`, relative to the bench file.
+    #[schemars(with = "Option<String>")]
     pub platform: Option<Spanned<String>>,
     /// The firmware image, relative to the bench file.
+    #[schemars(with = "Option<PathBuf>")]
     pub firmware: Option<Spanned<PathBuf>>,
     /// What runs it.
     #[serde(default)]
@@ -96,8 +113,10 @@ pub struct Device {
     pub link: Option<Link>,
     /// What its sensors measure, by quantity.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Generator>")]
     pub sensors: BTreeMap<Spanned<String>, Generator>,
     /// How often it sends telemetry.
+    #[schemars(with = "Option<String>")]
     pub interval: Option<Spanned<VirtualDuration>>,
     /// Its display name in telemetry (`simulated` only); default: the id.
     pub device_name: Option<String>,
@@ -107,13 +126,17 @@ pub struct Device {
     pub connected: bool,
     /// The direct methods that it answers (`simulated` with `connected` only); others with 501.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, MethodSection>")]
     pub methods: BTreeMap<Spanned<String>, MethodSection>,
     /// Its symmetric key in base64, for production connection strings; default: derived from the
     /// bench's seed.
+    #[schemars(with = "Option<String>")]
     pub key: Option<Spanned<Secret>>,
     /// The application's configuration of its entity, as `PUT …/configuration` takes it.
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub configuration: Option<toml::Table>,
     /// The port on loopback at which GDB finds its firmware (`emulator` only); 0 takes any free one.
+    #[schemars(with = "Option<u16>")]
     pub gdb: Option<Spanned<u16>>,
     /// What becomes of an access to a register that is not modelled (`emulator` only).
     #[serde(default)]
@@ -128,7 +151,7 @@ pub struct Device {
 }
 
 /// What becomes of an access to a register that is not modelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Unmodelled {
     /// A note, once for each register; it reads 0.
@@ -139,7 +162,7 @@ pub enum Unmodelled {
 }
 
 /// What runs a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// The embedded Cortex-M emulator.
@@ -156,15 +179,16 @@ pub enum Backend {
 }
 
 /// How a device with firmware reaches the hub.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// A serial modem on this UART of the board (`usart1`).
+    #[schemars(with = "String")]
     pub modem: Spanned<String>,
 }
 
 /// `[api]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ApiSection {
     /// The port of the HTTP API; 0 takes any free one.
@@ -178,7 +202,7 @@ impl Default for ApiSection {
 }
 
 /// `[engine]`: limits that differ from the engine's own.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSection {
     /// The longest state of an entity, in bytes.
@@ -209,7 +233,7 @@ impl EngineSection {
 }
 
 /// `[durable_task]`: workers and clients of the Durable Task SDKs, over gRPC.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DurableTaskSection {
     /// Open the port, and leave functions that the application does not have to workers.

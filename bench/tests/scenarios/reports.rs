@@ -89,9 +89,11 @@ fn coverage_is_a_table_and_json() {
 }
 
 #[test]
-fn the_schema_is_printed() {
+fn the_schema_of_every_file_is_printed() {
     let folder = tempfile::tempdir().unwrap();
-    let call = twinbench(folder.path(), &["test", "--schema"]);
-    let schema: Value = serde_json::from_str(&call.out).unwrap();
-    assert_eq!(schema["title"], "Twinbench scenario file");
+    for kind in ["bench", "scenario", "twin"] {
+        let call = twinbench(folder.path(), &["schema", kind]);
+        let schema: Value = serde_json::from_str(&call.out).unwrap();
+        assert_eq!(schema["title"], format!("Twinbench {kind} file"));
+    }
 }

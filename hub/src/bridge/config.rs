@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A bridge to an MQTT 3.1.1 broker.
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// properties = { unit = "{/meta/unit}" }
 /// defaults   = { "/meta/unit" = "C" }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BridgeConfig {
     /// Its name, in logs and, unless `client_id` is given, at the broker.
@@ -37,6 +38,7 @@ pub struct BridgeConfig {
     pub user: Option<String>,
     /// Its password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub password: Option<Secret>,
     /// PEM file with the certificates that the broker's is checked against. Default: those of
     /// the system.
@@ -63,7 +65,7 @@ pub struct BridgeConfig {
 }
 
 /// How messages on a topic become messages of a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleConfig {
     /// A topic filter: `+` and `#` as MQTT has them, and `{name}` for one level to be used below.
@@ -86,7 +88,7 @@ pub struct RuleConfig {
 }
 
 /// A text that does not show itself in logs.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(String);
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinbench_model::DeviceId;
 
@@ -19,12 +20,13 @@ use crate::{SymmetricKey, sas};
 ///
 /// With the connection string of a policy that allows DeviceConnect, each device sends as itself,
 /// and must be registered there. With that of a device, this device's messages are forwarded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForwardConfig {
     /// Its name, in logs and, behind `forward-`, as the consumer group that it reads with.
     pub name: String,
     /// The connection string of the other hub: of a policy or a device.
+    #[schemars(with = "String")]
     pub connection: Secret,
     /// PEM file with the certificates that the other hub's is checked against. Default: those of
     /// the system.
@@ -35,6 +37,7 @@ pub struct ForwardConfig {
     pub port: u16,
     /// Devices whose messages are forwarded. Default: all that the connection string can.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub devices: Vec<DeviceId>,
 }
 

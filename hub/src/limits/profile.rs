@@ -1,9 +1,10 @@
 //! What each tier allows ("IoT Hub quotas and throttling", table of operation throttles).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A tier of the cloud.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum Tier {
     /// No limits.
     #[default]
@@ -20,7 +21,7 @@ pub enum Tier {
 }
 
 /// A tier and how many units of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {
     /// The tier.
     pub tier: Tier,

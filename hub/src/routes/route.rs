@@ -1,5 +1,6 @@
 //! Routes and what they select.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use twinbench_model::Message;
@@ -12,7 +13,10 @@ pub const EVENTS: &str = "events";
 const MAX_ROUTES: usize = 100;
 
 /// What kind of messages a route takes, by their `iothub-message-source`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(rename = "RouteSource")]
 pub enum Source {
     /// What devices send.
     #[serde(rename = "DeviceMessages", alias = "Telemetry", alias = "telemetry")]

@@ -1,11 +1,12 @@
 //! Which application is mirrored: the repaired one, or the original with its defects.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinbench_model::Epoch;
 
 /// Which application is mirrored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// Without the defects of the original.
@@ -39,8 +40,9 @@ impl Profile {
 }
 
 /// Where the event-batch function's messages come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "MessageSource")]
 pub enum Source {
     /// An IoT Hub: every message carries the device that was authenticated.
     #[default]

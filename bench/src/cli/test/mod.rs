@@ -60,19 +60,12 @@ pub(crate) struct Args {
     /// Only list the cases.
     #[arg(long)]
     list: bool,
-    /// Print the JSON Schema of scenario files, for editors.
-    #[arg(long)]
-    schema: bool,
     /// Where recordings and logs of the cases go.
     #[arg(long, value_name = "FOLDER", default_value = "out/test")]
     out: PathBuf,
 }
 
 pub(crate) fn run(args: &Args, style: Style) -> Result<Exit, Failure> {
-    if args.schema {
-        output::schema();
-        return Ok(Exit::Pass);
-    }
     let files = scenario::find(&args.files)?;
     let cases = select(scenario::load(&files)?, args);
     if cases.is_empty() {

@@ -20,11 +20,6 @@ fn say_text(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// The JSON Schema of scenario files.
-pub(super) fn schema() {
-    say!("{:#}", twinbench_scenario::schema());
-}
-
 pub(super) fn list(cases: &[Case], style: Style) {
     for case in cases {
         match style {
