@@ -54,8 +54,8 @@ impl FileError {
 
     /// The grammar or the types refuse the text; "did you mean" for unknown keys and words.
     pub fn toml(path: &Path, text: &str, cause: &toml::de::Error) -> Self {
-        let message = cause.message().to_owned();
-        let help = suggestion(&message);
+        let help = suggestion(cause.message());
+        let message = worded(cause.message());
         Self {
             help,
             ..Self::at(path, text, cause.span(), message)
@@ -138,6 +138,27 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
         before.matches('\n').count() + 1,
         before[line_start..].chars().count() + 1,
     )
+}
+
+/// serde's message in the words of a person who writes the file. What is known there instead of
+/// something unknown is the help's to say.
+fn worded(message: &str) -> String {
+    if message.starts_with("unknown ") {
+        let said = message.split_once(", expected ").map_or(message, |it| it.0);
+        return said.replacen("unknown variant", "unknown value", 1);
+    }
+    let Some((found, expected)) = message.rsplit_once(", expected ") else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" => "a whole number of 0 or more",
+        "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        other => other,
+    };
+    format!("{found}, expected {expected}")
 }
 
 /// "did you mean", from serde's own list of what it expected.
