@@ -40,6 +40,7 @@ pub use output::{Name, Output, OutputKind};
 pub use process::{Limits, ProcessMachine, ProcessOptions, Restart};
 pub use renode::{Pin, Quantity, RenodeBoard, RenodeMachine, RenodeOptions, Setup};
 pub use simulated::{
-    BodyStyle, SignIn, SimulatedLink, SimulatedMachine, SimulatedMethod, SimulatedOptions,
+    BodyStyle, Burst, Churn, Misbehaviour, Misdeed, SignIn, SimulatedLink, SimulatedMachine,
+    SimulatedMethod, SimulatedOptions, Traffic, Update,
 };
 pub use stimulus::Stimulus;

@@ -4,6 +4,7 @@
 //! and takes part in twins, direct methods and messages from the cloud.
 
 mod client;
+mod traffic;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -17,6 +18,8 @@ use crate::{
 
 use client::{Client, Effect};
 pub use client::{SignIn, SimulatedLink, SimulatedMethod};
+use traffic::{Agenda, Deed};
+pub use traffic::{Burst, Churn, Misbehaviour, Misdeed, Traffic, Update};
 
 /// How the fields of the body are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +58,8 @@ pub struct SimulatedOptions {
     pub style: BodyStyle,
     /// Its connection to the hub; without one its messages go straight in.
     pub link: Option<SimulatedLink>,
+    /// What it does besides sending at every interval.
+    pub traffic: Traffic,
 }
 
 impl SimulatedOptions {
@@ -71,6 +76,7 @@ impl SimulatedOptions {
             sensors: BTreeMap::new(),
             style: BodyStyle::default(),
             link: None,
+            traffic: Traffic::default(),
         }
     }
 }
@@ -91,6 +97,10 @@ pub struct SimulatedMachine {
     /// How far it was run.
     now: VirtualTime,
     client: Option<Client>,
+    /// What it does besides; most have none, so it is a word there.
+    agenda: Option<Box<Agenda>>,
+    /// The last message, where one may be repeated.
+    last: Option<Message>,
 }
 
 #[derive(Debug)]
@@ -147,6 +157,8 @@ impl SimulatedMachine {
                 quoted(&options.device_name)
             ),
         );
+        options.traffic.check()?;
+        let agenda = Agenda::new(options.traffic, &key, options.start);
         let phase = options.phase.unwrap_or_else(|| {
             let millis = options.interval.as_nanos() / 1_000_000;
             VirtualDuration::from_millis((key.quantity("phase").once() * millis as f64) as u64)
@@ -169,12 +181,38 @@ impl SimulatedMachine {
             client: options
                 .link
                 .map(|link| Client::new(options.device.to_string(), link, options.start)),
+            agenda,
+            last: None,
         })
+    }
+
+    /// When it has something to do.
+    fn due(&self) -> Option<VirtualTime> {
+        let client = self.client.as_ref().and_then(Client::next);
+        let agenda = self.agenda.as_ref().and_then(|agenda| agenda.next());
+        [self.next, client, agenda].into_iter().flatten().min()
     }
 
     /// Sends the message of a time, and sets the time of the next.
     fn send(&mut self, time: VirtualTime) {
-        let message = self.message(time);
+        self.publish(time, None);
+        let next = time.as_nanos().checked_add(self.interval.as_nanos());
+        self.next = next.map(VirtualTime::from_nanos);
+    }
+
+    /// Sends a message with the values of a time, right or wrong.
+    fn publish(&mut self, time: VirtualTime, wrong: Option<Misdeed>) {
+        // Without a connection of its own, what it measures while it is away is lost.
+        if self.client.is_none() && self.agenda.as_ref().is_some_and(|agenda| agenda.is_away()) {
+            return;
+        }
+        let message = match (wrong, &self.last) {
+            (Some(Misdeed::Repeated), Some(last)) => last.clone(),
+            (wrong, _) => self.message(time, wrong),
+        };
+        if self.agenda.is_some() {
+            self.last = Some(message.clone());
+        }
         match &mut self.client {
             Some(client) => client.publish(&message, time, &mut self.out),
             None => self.out.push(Output {
@@ -182,31 +220,96 @@ impl SimulatedMachine {
                 kind: OutputKind::Message(message),
             }),
         }
-        let next = time.as_nanos().checked_add(self.interval.as_nanos());
-        self.next = next.map(VirtualTime::from_nanos);
     }
 
-    fn message(&mut self, time: VirtualTime) -> Message {
+    /// Does what the agenda has for `now`.
+    fn act(&mut self, now: VirtualTime) {
+        while let Some(deed) = self.agenda.as_mut().and_then(|agenda| agenda.take(now)) {
+            match deed {
+                Deed::Extra => self.publish(now, None),
+                Deed::Wrong(misdeed) => self.publish(now, Some(misdeed)),
+                Deed::Leave | Deed::Return => {
+                    if let Some(client) = &mut self.client {
+                        client.wifi(deed == Deed::Return, now, &mut self.out);
+                        client.run(now, &mut self.out);
+                    }
+                }
+                Deed::Updated(well) => {
+                    let version = self.agenda.as_ref().and_then(|agenda| agenda.version());
+                    let version = version.unwrap_or_default();
+                    let text = if well {
+                        format!("updated to firmware {version}")
+                    } else {
+                        format!("the update failed; firmware {version} goes on")
+                    };
+                    if let Some(client) = &mut self.client {
+                        client.report(firmware(version, well));
+                    }
+                    self.out.push(Output {
+                        time: now,
+                        kind: OutputKind::Note(text),
+                    });
+                }
+            }
+        }
+    }
+
+    fn message(&mut self, time: VirtualTime, wrong: Option<Misdeed>) -> Message {
         let body = &mut self.body;
         body.clear();
         body.push_str(&self.head.0);
+        let mut stamp = self.epoch.utc(time);
+        if wrong == Some(Misdeed::Backdated) {
+            stamp = stamp
+                .checked_sub(jiff::SignedDuration::from_hours(24))
+                .unwrap_or(stamp);
+        }
         // Milliseconds and a numeric offset: what .NET writes for an instant in UTC. Writing to a
         // String cannot fail.
-        let _ = write!(body, "{:.3}", self.epoch.utc(time));
+        let _ = write!(body, "{stamp:.3}");
         body.truncate(body.trim_end_matches('Z').len());
         body.push_str("+00:00");
         body.push_str(&self.head.1);
         for quantity in &mut self.quantities {
             body.push_str(&quantity.key);
-            let _ = write!(body, "{}", quantity.sampler.at(time));
+            let value = quantity.sampler.at(time);
+            let _ = match wrong {
+                Some(Misdeed::Texts) => write!(body, "\"{value}\""),
+                _ => write!(body, "{value}"),
+            };
         }
         body.push_str("}}");
-        Message {
+        match wrong {
+            Some(Misdeed::Broken) => body.truncate(body.floor_char_boundary(body.len() / 2)),
+            // Spaces are JSON, so that its length is all that is wrong with it.
+            Some(Misdeed::Huge) => body.extend(std::iter::repeat_n(' ', HUGE)),
+            _ => {}
+        }
+        let mut properties = BTreeMap::new();
+        if let Some(version) = self.agenda.as_ref().and_then(|agenda| agenda.version()) {
+            properties.insert(VERSION.to_owned(), version.to_owned());
+        }
+        let message = Message {
             body: Bytes::copy_from_slice(body.as_bytes()),
             system: self.system.clone(),
-            properties: BTreeMap::new(),
+            properties,
+        };
+        if wrong == Some(Misdeed::Huge) {
+            self.body = String::new();
         }
+        message
     }
+}
+
+/// What a message that is too long has behind its JSON.
+const HUGE: usize = 300_000;
+/// The application property with the version of the firmware, of devices that are updated.
+const VERSION: &str = "firmware-version";
+
+/// The reported properties of a device after an update.
+fn firmware(version: &str, well: bool) -> serde_json::Value {
+    let state = if well { "succeeded" } else { "failed" };
+    serde_json::json!({"firmware": {"version": version, "update": state}})
 }
 
 /// The first time of the grid `phase + n · interval` after `start`, or at it when that is the
@@ -252,15 +355,14 @@ fn quoted(text: &str) -> String {
 impl Machine for SimulatedMachine {
     fn run_until(&mut self, t: VirtualTime) -> Result<Halt, Error> {
         loop {
-            let client = self.client.as_ref().and_then(Client::next);
-            let due = [self.next, client].into_iter().flatten().min();
-            let Some(time) = due.filter(|due| *due <= t) else {
+            let Some(time) = self.due().filter(|due| *due <= t) else {
                 break;
             };
             self.now = self.now.max(time);
             if let Some(client) = &mut self.client {
                 client.run(self.now, &mut self.out);
             }
+            self.act(self.now);
             if self.next == Some(time) {
                 self.send(time);
             }
@@ -311,9 +413,7 @@ impl Machine for SimulatedMachine {
         if !self.out.is_empty() {
             return Wake::At(self.now);
         }
-        let client = self.client.as_ref().and_then(Client::next);
-        let next = [self.next, client].into_iter().flatten().min();
-        next.map_or(Wake::Never, Wake::At)
+        self.due().map_or(Wake::Never, Wake::At)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -351,6 +451,82 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .collect()
+    }
+
+    #[test]
+    fn what_a_device_does_besides_reaches_its_messages() {
+        let minute = VirtualDuration::from_secs(60);
+        let mut options = constants(BodyStyle::Pascal);
+        options.interval = VirtualDuration::from_secs(10);
+        options.traffic = Traffic {
+            burst: Some(Burst {
+                every: VirtualDuration::from_secs(600),
+                count: 5,
+            }),
+            misbehaviour: Some(Misbehaviour {
+                every: minute,
+                kinds: vec![
+                    Misdeed::Broken,
+                    Misdeed::Texts,
+                    Misdeed::Huge,
+                    Misdeed::Backdated,
+                    Misdeed::Repeated,
+                ],
+            }),
+            ..Traffic::default()
+        };
+        let bodies = sent(options.clone(), 3600);
+        // 360 of the interval, 6 bursts of 5, 60 misdeeds.
+        assert!((449..=451).contains(&bodies.len()), "{}", bodies.len());
+        let count = |wrong: &dyn Fn(&(VirtualTime, String)) -> bool| {
+            bodies.iter().filter(|it| wrong(it)).count()
+        };
+        let broken =
+            |it: &(VirtualTime, String)| serde_json::from_str::<serde_json::Value>(&it.1).is_err();
+        assert!(count(&broken) > 3);
+        assert!(count(&|(_, body)| body.contains(r#""Temperature":"21""#)) > 3);
+        assert!(count(&|(_, body)| body.len() > 256 << 10) > 3);
+        assert!(count(&|(_, body)| body.contains("2025-12-31")) > 3);
+        let again = bodies.windows(2).filter(|pair| pair[0].1 == pair[1].1);
+        assert!(again.count() > 3);
+        assert_eq!(bodies, sent(options, 3600));
+    }
+
+    #[test]
+    fn an_update_is_an_absence_and_another_version() {
+        let mut options = constants(BodyStyle::Pascal);
+        let minutes = |n: u64| VirtualDuration::from_secs(60 * n);
+        options.traffic.update = Some(Update {
+            at: minutes(10),
+            over: minutes(20),
+            takes: minutes(2),
+            from: "1.0".to_owned(),
+            to: "1.1".to_owned(),
+            fails: 0.0,
+        });
+        let mut machine = SimulatedMachine::new(options).unwrap();
+        machine.run_until(VirtualTime::from_secs(3600)).unwrap();
+        let mut out = Vec::new();
+        machine.drain(&mut out);
+        let versions: Vec<_> = out
+            .iter()
+            .filter_map(|output| match &output.kind {
+                OutputKind::Message(message) => {
+                    Some((output.time, message.properties[VERSION].clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        let gap = versions.windows(2).find(|pair| pair[0].1 != pair[1].1);
+        let [(before, _), (behind, _)] = gap.unwrap() else {
+            panic!("{versions:?}");
+        };
+        assert!(behind.since(*before) >= minutes(2), "{before} {behind}");
+        assert!(versions.last().unwrap().1 == "1.1" && versions[0].1 == "1.0");
+        let note = out.iter().any(
+            |it| matches!(&it.kind, OutputKind::Note(text) if text == "updated to firmware 1.1"),
+        );
+        assert!(note);
     }
 
     fn constants(style: BodyStyle) -> SimulatedOptions {

@@ -27,6 +27,8 @@ const PATIENCE: VirtualDuration = VirtualDuration::from_secs(30);
 const RETRY: (u64, u64) = (1, 60);
 /// Telemetry that waits for its acknowledgement or a connection; the oldest goes beyond.
 const WAITING: usize = 1_000;
+/// The longest telemetry that a hub takes, in bytes; what is longer is not sent a second time.
+const LONGEST: usize = 256 << 10;
 /// The request id of the question for the whole twin; reported properties count on from it.
 const TWIN: u32 = 1;
 /// What stays as it is in a property bag (RFC 3986, unreserved).
@@ -116,6 +118,8 @@ pub(super) struct Client {
     requests: u32,
     /// The version of the desired properties that was applied.
     applied: Option<u64>,
+    /// Reported properties that wait for a connection.
+    to_report: Option<Value>,
 }
 
 /// What the device is to do.
@@ -143,7 +147,13 @@ impl Client {
             made: 0,
             requests: TWIN,
             applied: None,
+            to_report: None,
         }
+    }
+
+    /// Reports properties as soon as there is the next connection; what waited before is left out.
+    pub(super) fn report(&mut self, properties: Value) {
+        self.to_report = Some(properties);
     }
 
     /// When it has something to do.
@@ -216,6 +226,13 @@ impl Client {
             self.device,
             bag.join("&").replace("%24.", "$.")
         );
+        if message.body.len() > LONGEST {
+            // It is said once, so that the device comes back from it.
+            if self.state == State::Online {
+                self.say_on(&topic, message.body.clone(), now, out);
+            }
+            return;
+        }
         let pid = self.next_pid;
         self.next_pid += 1;
         let Some(publish) = publish(&topic, QosPid::Level1(pid), message.body.clone()) else {
@@ -344,7 +361,12 @@ impl Client {
                 let reason = format!("the hub refused the sign-in ({:?})", connack.code);
                 self.lost(&reason, now, out);
             }
-            Packet::Suback(_) => self.ask_for_twin(now, out),
+            Packet::Suback(_) => {
+                self.ask_for_twin(now, out);
+                if let Some(properties) = self.to_report.take() {
+                    self.reported(&properties, now, out);
+                }
+            }
             Packet::Puback(pid) => self.in_flight.retain(|(known, _)| *known != pid),
             Packet::Publish(publish) => {
                 if let QosPid::Level1(pid) = publish.qos_pid {
@@ -483,13 +505,16 @@ impl Client {
         if reported.is_empty() {
             return;
         }
+        self.reported(&Value::Object(reported), now, out);
+    }
+
+    fn reported(&mut self, properties: &Value, now: VirtualTime, out: &mut Vec<Output>) {
         self.requests += 1;
         let topic = format!(
             "$iothub/twin/PATCH/properties/reported/?$rid={}",
             self.requests
         );
-        let body = Bytes::from(Value::Object(reported).to_string());
-        self.say_on(&topic, body, now, out);
+        self.say_on(&topic, Bytes::from(properties.to_string()), now, out);
     }
 
     fn say_on(&mut self, topic: &str, body: Bytes, now: VirtualTime, out: &mut Vec<Output>) {
