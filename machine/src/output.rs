@@ -1,6 +1,6 @@
 //! What comes out of a machine.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bytes::Bytes;
 use twinbench_model::{Message, VirtualTime};
@@ -46,6 +46,8 @@ pub enum OutputKind {
     Network(NetworkRequest),
     /// A whole message, from a machine without firmware or from a line link.
     Message(Message),
+    /// What variables of the firmware hold, read by a probe: by the names that the bench gave them.
+    Watch(BTreeMap<String, f64>),
     /// One line of diagnosis (unmodelled register, modem state, …).
     Note(String),
 }

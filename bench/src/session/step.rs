@@ -133,6 +133,9 @@ impl Session {
             OutputKind::Display { frame } => {
                 Event::bytes(now, Room::Machine, "display", source, frame)
             }
+            OutputKind::Watch(values) => {
+                Event::json(now, Room::Machine, "watch", source, &json!(values))
+            }
             OutputKind::Note(text) => {
                 Event::json(now, Room::Machine, "note", source, &json!({"text": text}))
             }

@@ -3,7 +3,7 @@
 use gimli::{CfaRule, Register, RegisterRule, UnwindContext, UnwindSection};
 
 use super::{SourceLine, Symbols};
-use crate::machine::Chip;
+use crate::machine::{Chip, Registers};
 
 /// More frames than this are taken for a corrupt stack.
 const MOST: usize = 64;
@@ -27,7 +27,18 @@ impl Symbols {
     /// The functions that are being executed, innermost first, through exceptions. Ends where the
     /// file does not say how to go on.
     pub fn backtrace(&self, chip: &Chip) -> Vec<Frame> {
-        let now = chip.registers();
+        self.backtrace_from(&chip.registers(), &mut |address| {
+            let mut bytes = [0; 4];
+            (chip.read_memory(address, &mut bytes) == 4).then(|| u32::from_le_bytes(bytes))
+        })
+    }
+
+    /// The same of any core, by its registers and a way to read words of its memory.
+    pub fn backtrace_from(
+        &self,
+        now: &Registers,
+        word: &mut dyn FnMut(u32) -> Option<u32>,
+    ) -> Vec<Frame> {
         let mut r = now.r;
         let mut stacks = [now.msp, now.psp];
         let (mut frames, mut interrupted) = (Vec::new(), true);
@@ -44,7 +55,7 @@ impl Symbols {
                 line: self.line_at(looked_up),
                 interrupted: interrupted && !frames.is_empty(),
             });
-            let Some(caller) = self.caller(chip, &r, looked_up, &mut context) else {
+            let Some(caller) = self.caller(word, &r, looked_up, &mut context) else {
                 break;
             };
             let target = caller[15];
@@ -56,7 +67,7 @@ impl Symbols {
                     stacks[0]
                 };
                 let frame = if on_psp == 1 { stacks[1] } else { caller[13] };
-                let Some(unstacked) = unstack(chip, frame, target & 0x10 == 0, &caller) else {
+                let Some(unstacked) = unstack(word, frame, target & 0x10 == 0, &caller) else {
                     break;
                 };
                 (r, interrupted) = (unstacked, true);
@@ -72,7 +83,7 @@ impl Symbols {
     /// The registers in the caller.
     fn caller(
         &self,
-        chip: &Chip,
+        word: &mut dyn FnMut(u32) -> Option<u32>,
         r: &[u32; 16],
         pc: u32,
         context: &mut UnwindContext<usize>,
@@ -101,7 +112,7 @@ impl Symbols {
         caller[13] = cfa;
         for (number, rule) in row.registers() {
             let value = match *rule {
-                RegisterRule::Offset(offset) => word(chip, cfa.wrapping_add(offset as u32))?,
+                RegisterRule::Offset(offset) => word(cfa.wrapping_add(offset as u32))?,
                 RegisterRule::ValOffset(offset) => cfa.wrapping_add(offset as u32),
                 RegisterRule::Register(other) => register(other)?,
                 _ => continue,
@@ -115,19 +126,19 @@ impl Symbols {
     }
 }
 
-fn word(chip: &Chip, address: u32) -> Option<u32> {
-    let mut bytes = [0; 4];
-    (chip.read_memory(address, &mut bytes) == 4).then(|| u32::from_le_bytes(bytes))
-}
-
 /// The registers before an exception, from its frame on the stack (ARMv7-M ARM, B1.5.6).
-fn unstack(chip: &Chip, frame: u32, with_float: bool, r: &[u32; 16]) -> Option<[u32; 16]> {
+fn unstack(
+    word: &mut dyn FnMut(u32) -> Option<u32>,
+    frame: u32,
+    with_float: bool,
+    r: &[u32; 16],
+) -> Option<[u32; 16]> {
     let mut before = *r;
     let places = [0, 1, 2, 3, 12, 14, 15];
     for (index, place) in (0..).zip(places) {
-        before[place] = word(chip, frame.wrapping_add(4 * index))?;
+        before[place] = word(frame.wrapping_add(4 * index))?;
     }
-    let xpsr = word(chip, frame.wrapping_add(28))?;
+    let xpsr = word(frame.wrapping_add(28))?;
     let size = if with_float { 0x68 } else { 0x20 };
     before[13] = frame.wrapping_add(size) | (xpsr >> 9 & 1) << 2;
     Some(before)

@@ -1,6 +1,7 @@
 //! What an ELF file says about its program: names, source lines, and how to walk its stack.
 
 mod backtrace;
+mod scalars;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,6 +12,7 @@ use object::{
 };
 
 pub use backtrace::Frame;
+pub use scalars::{Scalar, Scalars};
 
 use crate::machine::Chip;
 

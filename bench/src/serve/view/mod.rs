@@ -179,6 +179,11 @@ impl View {
                 self.channels
                     .state(&event.source, name, event.time, f64::from(u8::from(high)));
             }
+            // Variables that a probe reads are channels as a message's numbers are.
+            ("watch", _) => {
+                let facts = facts(&event);
+                self.channels.message(&event.source, event.time, &facts);
+            }
             ("d2c", _) => {
                 let facts = facts(&event);
                 self.boards.message(&event.source, event.time);
