@@ -173,7 +173,10 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         parent: branch.as_ref().map(|branch| branch.parent.clone()),
     };
     let api = args.port.unwrap_or(file.api.port);
-    let listen = args.serve || file.hub.listen || args.hub.wanted();
+    // Programs live on the wall clock and come in by the hub's ports.
+    let programs = file.starts_programs();
+    let listen = args.serve || file.hub.listen || args.hub.wanted() || programs;
+    file.certificates = Some(args.hub.certificates(&data));
     let (ports, plain) = args.hub.over(&file.hub);
     file.durable_task.listen |= args.durable_task_port.is_some();
     let durable_task = file
@@ -223,7 +226,9 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         server.wait_for_a_worker(&mut session, &stop)?;
         server.wait_for_workers(&mut session, &stop)?;
     }
-    if let Some(end) = end {
+    if let Some(end) = end
+        && !programs
+    {
         while session.now() < end && !stop.load(Ordering::Relaxed) {
             session.step(session.next_step(end))?;
             if let Some(server) = &mut server {
@@ -237,14 +242,19 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         session.commit()?;
         progress.show(&session.stats());
     }
-    if let Some(mut server) = server.filter(|_| args.serve && !stop.load(Ordering::Relaxed)) {
+    let goes_on = (args.serve || programs) && !stop.load(Ordering::Relaxed);
+    if let Some(mut server) = server.filter(|_| goes_on) {
         if end.is_some() {
             report::write(&session, &out)?;
         }
         let pace = Pace::realtime(session.now(), args.speed);
+        let end = end.filter(|_| !args.serve);
         server.run(&mut session, pace, &stop, |stats| {
             if progress.due() {
                 progress.show(&stats);
+            }
+            if end.is_some_and(|end| stats.now >= end) {
+                stop.store(true, Ordering::Relaxed);
             }
         })?;
     }

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use twinbench_machine::{Limits, Traffic};
 use twinbench_model::{DeviceId, VirtualDuration};
 
 use twinbench_scenario::diagnostic::nearest;
 
 use super::{
-    Backend, BenchFile, Device, Error, VERSION,
+    Backend, BenchFile, Device, Error, RestartName, VERSION,
     board::{self, BOARDS},
 };
 
@@ -89,6 +90,7 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
         }
     }
     check_command(path, text, device)?;
+    check_traffic(path, text, device)?;
     check_link(path, text, device)?;
     match device.backend {
         Backend::Emulator | Backend::Renode => check_emulator(path, text, device),
@@ -134,14 +136,43 @@ fn check_command(path: &Path, text: &str, device: &Device) -> Result<(), Error> 
         return Err(at(format!("device \"{id}\" has no program"))
             .help("add `command = [\"python3\", \"device.py\"]` (it runs in this file's folder)"));
     }
-    let has_program = !device.command.is_empty() || !device.environment.is_empty();
+    let limits = Limits::from(&device.limits);
+    let has_program = !device.command.is_empty()
+        || !device.environment.is_empty()
+        || limits != Limits::default()
+        || device.restart != RestartName::default();
     if has_program && !is_process {
         return Err(at(format!(
-            "`command` and `environment` of device \"{id}\" are for a program that plays it"
+            "`command`, `environment`, `restart` and `limits` of device \"{id}\" are for a program that plays it"
         ))
         .help("remove them, or set `backend = \"process\"`"));
     }
+    if let Some(memory) = &device.limits.memory_mib
+        && *memory.get_ref() == 0
+    {
+        let message = "`memory_mib` must be 1 or more".to_owned();
+        return Err(Error::at(path, text, Some(memory.span()), message));
+    }
     Ok(())
+}
+
+/// What only devices without firmware do.
+fn check_traffic(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
+    let at = |message: String| Error::at(path, text, Some(device.id.span()), message);
+    let traffic = Traffic::from(&device.traffic);
+    if traffic.is_empty() {
+        return Ok(());
+    }
+    let id = device.id.get_ref();
+    if device.backend != Backend::Simulated {
+        return Err(at(format!(
+            "`traffic` of device \"{id}\" is for devices without firmware"
+        ))
+        .help("remove it, or set `backend = \"simulated\"`"));
+    }
+    traffic
+        .check()
+        .map_err(|cause| at(format!("`traffic` of device \"{id}\": {cause}")))
 }
 
 /// Connections and methods of devices without firmware.

@@ -8,6 +8,8 @@ mod board;
 mod check;
 mod hub;
 mod methods;
+mod program;
+mod traffic;
 
 use std::{
     collections::BTreeMap,
@@ -29,6 +31,10 @@ pub use hub::{
     Ports, RouteSection,
 };
 pub use methods::MethodSection;
+pub use program::{LimitsSection, RestartName};
+pub use traffic::{
+    BurstSection, ChurnSection, MisbehaviourSection, MisdeedName, TrafficSection, UpdateSection,
+};
 /// What is wrong with a bench file.
 pub use twinbench_scenario::FileError as Error;
 
@@ -83,6 +89,9 @@ pub struct BenchFile {
     /// The door for Durable Task clients and workers.
     #[serde(default)]
     pub durable_task: DurableTaskSection,
+    /// The folder of the hub's certificates, as the command line has it; programs are told of it.
+    #[serde(skip)]
+    pub certificates: Option<PathBuf>,
 }
 
 /// A device, or a row of like ones (`count`).
@@ -148,6 +157,15 @@ pub struct Device {
     /// Further variables of the program's environment (`process` only).
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// What becomes of the program when it has ended (`process` only).
+    #[serde(default)]
+    pub restart: RestartName,
+    /// What each of the program's processes may use (`process` only, Unix).
+    #[serde(default)]
+    pub limits: LimitsSection,
+    /// What it does besides sending at every interval (`simulated` only).
+    #[serde(default)]
+    pub traffic: TrafficSection,
 }
 
 /// What becomes of an access to a register that is not modelled.
@@ -277,6 +295,12 @@ impl BenchFile {
             app.make_ready(path, text)?;
         }
         Ok(file)
+    }
+
+    /// Whether programs are started that live on the wall clock, so that the bench has to as well.
+    pub fn starts_programs(&self) -> bool {
+        let mut devices = self.device.iter();
+        devices.any(|device| device.backend == Backend::Process)
     }
 
     /// The application as the file describes it; the repaired one when there is none.

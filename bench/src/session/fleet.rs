@@ -240,7 +240,12 @@ impl Slot {
             Ok(Halt::Reached | Halt::Debugger) => {}
             Ok(Halt::Lockup(reason)) => self.halted = Some(reason),
             Ok(Halt::Exited(code)) => {
-                self.halted = Some(format!("the firmware ended with code {code}"));
+                let is_firmware = self.machine.capabilities().firmware;
+                let what = if is_firmware { "firmware" } else { "program" };
+                // A program that has done its work is no failure of the bench.
+                if is_firmware || code != 0 {
+                    self.halted = Some(format!("the {what} ended with code {code}"));
+                }
             }
             Err(cause) => self.failure = Some(cause),
         }
@@ -329,6 +334,7 @@ fn simulated(
         options.device_name.clone_from(name);
     }
     options.link = device.connected.then(|| link(file, id, device));
+    options.traffic = (&device.traffic).into();
     let machine = SimulatedMachine::new(options).map_err(|cause| Error::Machine {
         device: id.clone(),
         cause,

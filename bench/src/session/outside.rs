@@ -93,7 +93,13 @@ pub(super) fn process(
     options.start = start;
     options.folder = (!folder.as_os_str().is_empty()).then(|| folder.to_owned());
     options.environment.clone_from(&device.environment);
-    options.ca = certificates_folder().map(|it| it.join(CA));
+    // It runs in another folder.
+    let certificates = file.certificates.clone().or_else(certificates_folder);
+    options.ca = certificates
+        .and_then(|folder| std::path::absolute(folder).ok())
+        .map(|folder| folder.join(CA));
+    options.restart = device.restart.into();
+    options.limits = (&device.limits).into();
     options.gateway = Some(near);
     match ProcessMachine::new(options) {
         Ok(machine) => Ok(Box::new(machine)),

@@ -7,6 +7,7 @@
 
 mod app;
 mod bad_input;
+mod broken;
 mod clients;
 mod cloud;
 mod common;
@@ -14,6 +15,7 @@ mod determinism;
 mod durable;
 mod guide;
 mod hub_file;
+mod machines;
 mod modem;
 mod page;
 mod recordings;
