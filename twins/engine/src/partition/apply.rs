@@ -1,32 +1,19 @@
 //! What an orchestrator asked for becomes history and messages.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
-use super::{Offer, Partition, Shared, orchestrations};
+use super::{Offer, Partition, Shared, ends::End, orchestrations};
 use crate::{
-    Failure, Json, Status,
+    Failure, Json,
     activity::Activity,
-    history::{EventKind, ExecutionRewound, ExecutionStarted, HistoryEvent, Parent},
-    instance::{Instance, Open},
+    history::{EventKind, HistoryEvent, Parent},
+    instance::Open,
     journal::{Shown, Workflow},
     message::{Address, Body, Operation},
     orchestration::FIRE_AND_FORGET,
     work::{Action, ActivityWork, OrchestratorResult, Token, WorkKind},
 };
-use twinbench_model::{EntityId, VirtualTime};
-
-/// How an execution ends.
-enum End {
-    Completed {
-        status: Status,
-        result: Option<Json>,
-        failure: Option<Failure>,
-    },
-    ContinuedAsNew {
-        started: Box<ExecutionStarted>,
-        carryover: Vec<EventKind>,
-    },
-}
+use twinbench_model::VirtualTime;
 
 impl Partition {
     /// Ends a turn: `new` is what the orchestrator was told, `result` what it asked for.
@@ -74,7 +61,7 @@ impl Partition {
         }
     }
 
-    fn record(&mut self, id: &Arc<str>, task: i32, kind: EventKind) {
+    pub(super) fn record(&mut self, id: &Arc<str>, task: i32, kind: EventKind) {
         let now = self.now;
         if let Some(instance) = self.instances.get_mut(id) {
             Arc::make_mut(&mut instance.history).push(HistoryEvent {
@@ -400,7 +387,13 @@ impl Partition {
         }
     }
 
-    fn set_timer(&mut self, id: &Arc<str>, execution: &Arc<str>, task: i32, fire_at: VirtualTime) {
+    pub(super) fn set_timer(
+        &mut self,
+        id: &Arc<str>,
+        execution: &Arc<str>,
+        task: i32,
+        fire_at: VirtualTime,
+    ) {
         let due = fire_at.max(self.now);
         let body = Body::Notice {
             execution: Some(Arc::clone(execution)),
@@ -419,442 +412,11 @@ impl Partition {
         debug_assert_eq!(posted, number);
     }
 
-    /// Timers that nobody waits for any more are not waited for.
-    fn close(&mut self, id: &Arc<str>) {
-        let Some(instance) = self.instances.get_mut(id) else {
-            return;
-        };
-        for open in mem::take(&mut instance.open).into_values() {
-            if let Open::Timer { due, number } = open
-                && let Some(message) = self.timers.cancel(due, number)
-                && message.stored
-            {
-                self.consumed.push(message.number);
-            }
-        }
-    }
-
-    fn complete(
-        &mut self,
-        id: &Arc<str>,
-        status: Status,
-        result: Option<Json>,
-        failure: Option<Failure>,
-    ) {
-        self.close(id);
-        if status != Status::Terminated {
-            self.release_locks(id);
-        }
-        let now = self.now;
-        let Some(instance) = self.instances.get_mut(id) else {
-            return;
-        };
-        let mut dropped = Vec::new();
-        for message in mem::take(&mut instance.inbox) {
-            if message.stored {
-                dropped.push(message.number);
-            }
-        }
-        instance.head.status = status;
-        instance.head.completed = Some(now);
-        instance.head.updated = now;
-        instance.head.output.clone_from(&result);
-        instance.head.failure.clone_from(&failure);
-        let parent = instance.head.parent.clone();
-        self.consumed.append(&mut dropped);
-        let facts = match &failure {
-            Some(failure) => Workflow::Failed {
-                error: failure.into(),
-            },
-            None if status == Status::Terminated => Workflow::Terminated {
-                reason: Shown::from(result.as_ref()),
-            },
-            None => Workflow::Completed {
-                output: Shown::from(result.as_ref()),
-            },
-        };
-        self.journal.workflow(now, id, &facts);
-        let kind = EventKind::ExecutionCompleted {
-            status,
-            result: result.clone(),
-            failure: failure.clone(),
-        };
-        self.record(id, -1, kind);
-        self.record(id, -1, EventKind::OrchestratorCompleted);
-        if let Some(parent) = parent {
-            self.tell_parent(&parent, status, result, failure);
-        }
-    }
-
-    /// Gives back what an orchestration has locked and not unlocked, as when the turn in which it
-    /// would have done so exceeded a limit. One that is terminated keeps its locks, as in the
-    /// original: its code has no say, and what it has left half done stays out of reach until
-    /// somebody cleans up.
-    fn release_locks(&mut self, id: &Arc<str>) {
-        let Some(instance) = self.instances.get(id) else {
-            return;
-        };
-        for (section, target) in locks(instance) {
-            self.unlock(id, &section, &target);
-            let kind = EventKind::EntityUnlockSent {
-                section,
-                parent: Arc::clone(id),
-                target,
-            };
-            self.record(id, -1, kind);
-        }
-    }
-
-    fn unlock(&mut self, owner: &Arc<str>, section: &Arc<str>, target: &EntityId) {
-        let body = Body::Unlock {
-            section: Arc::clone(section),
-            owner: Arc::clone(owner),
-        };
-        self.post(self.now, Address::Entity(target.clone()), body);
-    }
-
-    /// Gives back what an orchestration has locked of which nothing is kept any more: somebody
-    /// else may come to have its id.
-    pub(crate) fn release_locks_of(&mut self, gone: &Instance) {
-        for (section, target) in locks(gone) {
-            self.unlock(&gone.id, &section, &target);
-        }
-    }
-
-    fn tell_parent(
-        &mut self,
-        parent: &Parent,
-        status: Status,
-        result: Option<Json>,
-        failure: Option<Failure>,
-    ) {
-        let task = parent.task;
-        let kind = match (status, failure) {
-            (Status::Completed, _) => EventKind::SubOrchestrationCompleted { task, result },
-            (_, Some(failure)) => EventKind::SubOrchestrationFailed { task, failure },
-            (status, None) => {
-                let reason = result
-                    .map(|reason| format!(": {reason}"))
-                    .unwrap_or_default();
-                let failure = Failure::new(
-                    format!("Orchestration{}", status.name()),
-                    format!(
-                        "the sub-orchestration was {}{reason}",
-                        status.name().to_lowercase()
-                    ),
-                );
-                EventKind::SubOrchestrationFailed { task, failure }
-            }
-        };
-        let body = Body::Notice {
-            execution: Some(Arc::clone(&parent.execution)),
-            kind,
-        };
-        self.post(
-            self.now,
-            Address::Instance(Arc::clone(&parent.instance)),
-            body,
-        );
-    }
-
-    fn continue_as_new(
-        &mut self,
-        id: &Arc<str>,
-        started: Box<ExecutionStarted>,
-        carryover: Vec<EventKind>,
-    ) {
-        self.close(id);
-        let facts = Workflow::ContinuedAsNew {
-            input: Shown::from(started.input.as_ref()),
-        };
-        self.journal.workflow(self.now, id, &facts);
-        let Some(instance) = self.instances.get_mut(id) else {
-            return;
-        };
-        let old = mem::replace(&mut instance.head.execution, Arc::clone(&started.execution));
-        instance.head.version.clone_from(&started.version);
-        instance.head.input.clone_from(&started.input);
-        instance.head.tags.clone_from(&started.tags);
-        instance.history = Arc::default();
-        instance.stored_rows = 0;
-        for chunk in mem::take(&mut instance.head.chunks) {
-            self.dropped_chunks.push((Arc::clone(id), chunk));
-        }
-        // Answers for the old execution mean nothing to the new one.
-        let mut dropped = Vec::new();
-        instance.inbox.retain(|message| {
-            let stale = matches!(
-                &message.body,
-                Body::Notice { execution: Some(execution), .. } if *execution == old
-            );
-            if stale && message.stored {
-                dropped.push(message.number);
-            }
-            !stale
-        });
-        self.consumed.append(&mut dropped);
-        let body = Body::Start { started, carryover };
-        self.post(self.now, Address::Instance(Arc::clone(id)), body);
-    }
-
-    /// Ends an orchestration from outside, at once; what it waits for is not waited for any more.
-    pub(super) fn terminate(&mut self, id: &Arc<str>, reason: Option<&Json>, recurse: bool) {
-        let Some(instance) = self.instances.get_mut(id) else {
-            return;
-        };
-        if instance.head.status.is_final() {
-            return;
-        }
-        // A worker that has one of its turns is told nothing: its answer will come too late.
-        instance.out = None;
-        let children: Vec<_> = if recurse {
-            instance.children().cloned().collect()
-        } else {
-            Vec::new()
-        };
-        self.change_instance(id);
-        self.record(
-            id,
-            -1,
-            EventKind::ExecutionTerminated {
-                input: reason.cloned(),
-                recurse,
-            },
-        );
-        self.complete(id, Status::Terminated, reason.cloned(), None);
-        for child in children {
-            let body = Body::Terminate {
-                reason: reason.cloned(),
-                recurse,
-            };
-            self.post(self.now, Address::Instance(child), body);
-        }
-    }
-
-    /// Lets a failed orchestration go on from before its failures.
-    pub(crate) fn rewind(&mut self, shared: &Shared, id: &Arc<str>, rewound: ExecutionRewound) {
-        let Some(instance) = self.instances.get(id) else {
-            return;
-        };
-        if instance.head.status != Status::Failed {
-            return;
-        }
-        let history = without_failures(&instance.history, &rewound);
-        self.replace_history(shared, id, history);
-        let body = Body::Notice {
-            execution: None,
-            kind: EventKind::ExecutionRewound(Box::new(rewound)),
-        };
-        self.post(self.now, Address::Instance(Arc::clone(id)), body);
-    }
-
-    /// A child of a rewound orchestration: goes on if it failed, is made again if it was purged,
-    /// and answers once more if it had ended well.
-    pub(super) fn rewind_child(&mut self, id: &Arc<str>, rewound: ExecutionRewound) {
-        let Some(instance) = self.instances.get_mut(id) else {
-            if let Some(name) = rewound.name {
-                let started = self.new_execution(id, Some(Arc::clone(id)), name, |it| {
-                    it.version = rewound.version;
-                    it.input = rewound.input;
-                    it.parent = rewound.parent;
-                    it.trace = rewound.trace;
-                    it.tags = rewound.tags;
-                });
-                let body = Body::Start {
-                    started: Box::new(started),
-                    carryover: Vec::new(),
-                };
-                self.post(self.now, Address::Instance(Arc::clone(id)), body);
-            }
-            return;
-        };
-        instance.head.parent.clone_from(&rewound.parent);
-        let (status, result, failure) = (
-            instance.head.status,
-            instance.head.output.clone(),
-            instance.head.failure.clone(),
-        );
-        self.change_instance(id);
-        if status == Status::Failed {
-            self.rewinding.push((Arc::clone(id), rewound));
-        } else if status.is_final()
-            && let Some(parent) = rewound.parent
-        {
-            self.tell_parent(&parent, status, result, failure);
-        }
-    }
-
-    /// Gives an orchestration another history; what is open in it is asked for again.
-    fn replace_history(&mut self, shared: &Shared, id: &Arc<str>, history: Vec<HistoryEvent>) {
-        self.close(id);
-        let Some(instance) = self.instances.get_mut(id) else {
-            return;
-        };
-        for chunk in mem::take(&mut instance.head.chunks) {
-            self.dropped_chunks.push((Arc::clone(id), chunk));
-        }
-        instance.stored_rows = 0;
-        instance.head.status = Status::Running;
-        instance.head.completed = None;
-        instance.head.output = None;
-        instance.head.failure = None;
-        instance.history = Arc::new(history);
-        let begun = instance.history.iter().find_map(|event| match &event.kind {
-            EventKind::ExecutionStarted(started) => Some(Arc::clone(&started.execution)),
-            _ => None,
-        });
-        if let Some(execution) = begun {
-            instance.head.execution = execution;
-        }
-        self.reopen(shared, id);
-        self.change_instance(id);
-    }
-
-    /// Asks once more for everything that a history has asked for and not got.
-    pub(crate) fn reopen(&mut self, shared: &Shared, id: &Arc<str>) {
-        let Some(instance) = self.instances.get(id) else {
-            return;
-        };
-        let execution = Arc::clone(&instance.head.execution);
-        let parent = |task| Parent {
-            instance: Arc::clone(id),
-            execution: Arc::clone(&execution),
-            name: instance.head.name.clone(),
-            version: instance.head.version.clone(),
-            task,
-        };
-        let open: Vec<_> = open_rows(instance)
-            .map(|event| ((event.id, event.at), event.kind.clone(), parent(event.id)))
-            .collect();
-        for ((task, made), kind, parent) in open {
-            match kind {
-                EventKind::TaskScheduled { .. } => {
-                    self.open(id, task, Open::Activity);
-                    self.schedule(shared, id, &execution, (task, made), &kind);
-                }
-                EventKind::TimerCreated { fire_at } => {
-                    self.set_timer(id, &execution, task, fire_at);
-                }
-                EventKind::SubOrchestrationCreated {
-                    instance: child,
-                    name,
-                    version,
-                    input,
-                    trace,
-                    mut tags,
-                } => {
-                    if tags.remove(FIRE_AND_FORGET).is_some() {
-                        continue;
-                    }
-                    self.open(id, task, Open::SubOrchestration(Arc::clone(&child)));
-                    let rewound = ExecutionRewound {
-                        reason: None,
-                        parent_execution: Some(Arc::clone(&execution)),
-                        instance: Some(Arc::clone(&child)),
-                        trace,
-                        name: Some(name),
-                        version,
-                        input,
-                        parent: Some(parent),
-                        tags,
-                    };
-                    let body = Body::Rewind(Box::new(rewound));
-                    self.post(self.now, Address::Instance(child), body);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn open(&mut self, id: &Arc<str>, task: i32, open: Open) {
+    pub(super) fn open(&mut self, id: &Arc<str>, task: i32, open: Open) {
         if let Some(instance) = self.instances.get_mut(id) {
             instance.open.insert(task, open);
         }
     }
-}
-
-/// What an orchestration has asked to lock and not unlocked, with its critical section.
-fn locks(instance: &Instance) -> std::collections::BTreeSet<(Arc<str>, EntityId)> {
-    let mut held = std::collections::BTreeSet::new();
-    for event in instance.history.iter() {
-        match &event.kind {
-            EventKind::EntityLockRequested {
-                section, lock_set, ..
-            } => held.extend(
-                lock_set
-                    .iter()
-                    .map(|entity| (Arc::clone(section), entity.clone())),
-            ),
-            EventKind::EntityUnlockSent {
-                section, target, ..
-            } => {
-                held.remove(&(Arc::clone(section), target.clone()));
-            }
-            _ => {}
-        }
-    }
-    held
-}
-
-/// Rows that ask for something whose answer is not in the history.
-pub(crate) fn open_rows(instance: &Instance) -> impl Iterator<Item = &HistoryEvent> {
-    let answered: std::collections::BTreeSet<i32> = instance
-        .history
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::TaskCompleted { task, .. }
-            | EventKind::TaskFailed { task, .. }
-            | EventKind::SubOrchestrationCompleted { task, .. }
-            | EventKind::SubOrchestrationFailed { task, .. } => Some(*task),
-            EventKind::TimerFired { timer, .. } => Some(*timer),
-            _ => None,
-        })
-        .collect();
-    instance.history.iter().filter(move |event| {
-        matches!(
-            event.kind,
-            EventKind::TaskScheduled { .. }
-                | EventKind::TimerCreated { .. }
-                | EventKind::SubOrchestrationCreated { .. }
-        ) && !answered.contains(&event.id)
-    })
-}
-
-/// A history without its end and without what failed in it (`durable-task-grpc`, section 3).
-fn without_failures(history: &[HistoryEvent], rewound: &ExecutionRewound) -> Vec<HistoryEvent> {
-    let failed: std::collections::BTreeSet<i32> = history
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::TaskFailed { task, .. } => Some(*task),
-            _ => None,
-        })
-        .collect();
-    let mut execution = None;
-    history
-        .iter()
-        .filter(|event| match &event.kind {
-            EventKind::TaskFailed { .. }
-            | EventKind::SubOrchestrationFailed { .. }
-            | EventKind::ExecutionCompleted { .. } => false,
-            EventKind::TaskScheduled { .. } => !failed.contains(&event.id),
-            _ => true,
-        })
-        .cloned()
-        .map(|mut event| {
-            if let EventKind::ExecutionStarted(started) = &mut event.kind {
-                // A new execution: answers to the old one come too late.
-                let next =
-                    execution.get_or_insert_with(|| crate::guid::rewound(&started.execution));
-                started.execution = Arc::clone(next);
-                if let (Some(parent), Some(execution)) =
-                    (&mut started.parent, &rewound.parent_execution)
-                {
-                    parent.execution = Arc::clone(execution);
-                }
-            }
-            event
-        })
-        .collect()
 }
 
 /// What exceeds a limit fails the orchestration instead of being asked for.

@@ -7,9 +7,11 @@
 mod apply;
 mod deliver;
 mod drain;
+mod ends;
 mod entities;
 mod orchestrations;
 mod out;
+mod rewind;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use twinbench_model::{EntityId, VirtualTime};
 
-use super::{Offer, Partition, Shared, apply::open_rows, entities, orchestrations};
+use super::{Offer, Partition, Shared, entities, orchestrations, rewind::open_rows};
 use crate::{
     Failure,
     guid::new_guid,
