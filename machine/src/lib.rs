@@ -28,6 +28,7 @@ mod output;
 pub mod probe;
 mod process;
 mod renode;
+mod settings;
 mod simulated;
 mod stimulus;
 

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gimli::{
-    AttributeValue, DwAte, DwTag, Dwarf, EndianArcSlice, LittleEndian, Operation, Unit,
-    UnitOffset,
+    AttributeValue, DwAte, DwTag, Dwarf, EndianArcSlice, LittleEndian, Operation, Unit, UnitOffset,
 };
 use object::{File, Object, ObjectSection};
 
@@ -140,9 +139,10 @@ fn scalar(
     let size_byte = size as u8;
     match entry.tag() {
         gimli::DW_TAG_base_type if fits => {
-            let encoding = match entry.attr_value(gimli::DW_AT_encoding)? {
-                Some(AttributeValue::Encoding(encoding)) => encoding,
-                _ => return Ok(None),
+            let Some(AttributeValue::Encoding(encoding)) =
+                entry.attr_value(gimli::DW_AT_encoding)?
+            else {
+                return Ok(None);
             };
             Ok(of_encoding(encoding, size_byte))
         }

@@ -12,20 +12,20 @@ const QUIET: VirtualDuration = VirtualDuration::from_millis(20);
 /// Gathers bytes until a line ends, is as long as may be, or the port falls silent: so what comes
 /// out does not depend on when somebody looks.
 #[derive(Debug)]
-pub(super) struct Console {
+pub(crate) struct Console {
     port: Name,
     state: Line,
 }
 
 /// An unfinished line, and when its last byte came.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-pub(super) struct Line {
+pub(crate) struct Line {
     line: Vec<u8>,
     last: VirtualTime,
 }
 
 impl Console {
-    pub(super) fn new(port: String) -> Self {
+    pub(crate) fn new(port: String) -> Self {
         Self {
             port: Name::Owned(port),
             state: Line::default(),
@@ -33,17 +33,17 @@ impl Console {
     }
 
     /// The unfinished line.
-    pub(super) fn line(&self) -> &Line {
+    pub(crate) fn line(&self) -> &Line {
         &self.state
     }
 
     /// Goes on with another unfinished line.
-    pub(super) fn set_line(&mut self, line: Line) {
+    pub(crate) fn set_line(&mut self, line: Line) {
         self.state = line;
     }
 
     /// Takes a byte whose stop bit ended at `time`.
-    pub(super) fn push(&mut self, time: VirtualTime, byte: u8, out: &mut Vec<Output>) {
+    pub(crate) fn push(&mut self, time: VirtualTime, byte: u8, out: &mut Vec<Output>) {
         self.flush_quiet(time, out);
         self.state.line.push(byte);
         self.state.last = time;
@@ -53,14 +53,14 @@ impl Console {
     }
 
     /// Gives out an unfinished line when the port was silent long enough before `now`.
-    pub(super) fn flush_quiet(&mut self, now: VirtualTime, out: &mut Vec<Output>) {
+    pub(crate) fn flush_quiet(&mut self, now: VirtualTime, out: &mut Vec<Output>) {
         if let Some(quiet) = self.quiet_at().filter(|quiet| *quiet <= now) {
             self.flush(quiet, out);
         }
     }
 
     /// When the port will have been silent long enough.
-    pub(super) fn quiet_at(&self) -> Option<VirtualTime> {
+    pub(crate) fn quiet_at(&self) -> Option<VirtualTime> {
         (!self.state.line.is_empty()).then(|| self.state.last + QUIET)
     }
 

@@ -14,7 +14,7 @@
 //! machine is run, and its value is what the sensors measure from then on, each at its own rate.
 //! A value set by hand takes the generator's place for good.
 
-mod console;
+pub(crate) mod console;
 mod debug;
 mod gdb_port;
 mod inspect;
@@ -381,30 +381,12 @@ fn provision(board: &mut Board, options: &EmulatorOptions) -> Result<(), Error> 
     if there != [0xFF; 4] {
         return Ok(());
     }
-    let defaults = config::Settings::DEFAULT;
-    let interval = match options.telemetry_interval {
-        None => defaults.telemetry_interval_secs,
-        Some(interval) => {
-            let secs = interval.as_nanos() / 1_000_000_000;
-            match u32::try_from(secs) {
-                Ok(secs) if VirtualDuration::from_secs(secs.into()) == interval => secs,
-                _ => {
-                    return Err(Error::Setting(format!(
-                        "the firmware counts its telemetry interval in whole seconds: {interval} is none"
-                    )));
-                }
-            }
-        }
-    };
-    let page = config::Settings {
-        device_id: options.device.as_str(),
-        device_key: &options.device_key,
-        hub_host: &options.hub_host,
-        telemetry_interval_secs: interval,
-        ..defaults
-    }
-    .encode()
-    .map_err(|cause| Error::Setting(cause.to_string()))?;
+    let page = crate::settings::page(
+        &options.device,
+        &options.device_key,
+        &options.hub_host,
+        options.telemetry_interval,
+    )?;
     board.chip_mut().write_memory(config::FLASH_ADDRESS, &page);
     Ok(())
 }

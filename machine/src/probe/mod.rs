@@ -1,5 +1,25 @@
 //! Real boards behind debug probes, and a virtual probe in front of an emulated board.
+//!
+//! [`ProbeMachine`] drives a board with `probe-rs`: it writes the firmware, listens to its channels
+//! (RTT, `defmt`, serial ports), reads variables, and tells why a core locked up. With a
+//! [`VirtualBoard`] all of that happens without hardware, the chip's flash algorithm on the emulated
+//! core included.
+//!
+//! A probe is another device that may be unplugged: what is lost then is a gap, and said so.
 
+mod defmt;
+mod fault;
+mod inspect;
+mod link;
+mod list;
+mod machine;
+mod options;
+mod serial;
 mod virtual_probe;
 
-pub use self::virtual_probe::{PRODUCT, Pace, VENDOR, VirtualBoard};
+pub use self::{
+    list::{ACCESS_HINT, ProbeInfo, list},
+    machine::{POLL, ProbeMachine},
+    options::{Flashing, Phase, ProbeOptions, Progress, SerialLine},
+    virtual_probe::{PRODUCT, Pace, VENDOR, VirtualBoard},
+};

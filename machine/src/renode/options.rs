@@ -75,26 +75,11 @@ impl RenodeOptions {
 
     /// The page of settings that the devkit firmware looks for.
     pub(super) fn settings(&self) -> Result<Vec<u8>, Error> {
-        let defaults = Settings::DEFAULT;
-        let interval = match self.telemetry_interval {
-            None => defaults.telemetry_interval_secs,
-            Some(interval) => u32::try_from(interval.as_nanos() / 1_000_000_000)
-                .ok()
-                .filter(|secs| VirtualDuration::from_secs((*secs).into()) == interval)
-                .ok_or_else(|| {
-                    Error::Setting(format!(
-                        "the firmware counts its telemetry interval in whole seconds: {interval} is none"
-                    ))
-                })?,
-        };
-        let page = Settings {
-            device_id: self.device.as_str(),
-            device_key: &self.device_key,
-            hub_host: &self.hub_host,
-            telemetry_interval_secs: interval,
-            ..defaults
-        };
-        page.encode()
-            .map_err(|cause| Error::Setting(cause.to_string()))
+        crate::settings::page(
+            &self.device,
+            &self.device_key,
+            &self.hub_host,
+            self.telemetry_interval,
+        )
     }
 }

@@ -23,7 +23,7 @@ const GLANCE: VirtualDuration = VirtualDuration::from_millis(1);
 pub enum Pace {
     /// Each look of a debugger at a running core lets it run for at most a millisecond.
     Debugger,
-    /// Its owner alone, by [`VirtualBoard::run_until`].
+    /// Its owner alone, who runs it through [`VirtualBoard::with`].
     Owner,
 }
 

@@ -33,7 +33,6 @@ const TAR: u8 = 0x04;
 const DRW: u8 = 0x0C;
 const BD0: u8 = 0x10;
 const BD3: u8 = 0x1C;
-const CFG: u8 = 0xF4;
 const BASE: u8 = 0xF8;
 const IDR: u8 = 0xFC;
 
@@ -165,9 +164,9 @@ impl Port {
             Some(bank @ BD0..=BD3) => {
                 self.load(target, self.tar & !0xF | u32::from(bank & 0xC), Width::Word)?
             }
-            Some(CFG) => 0,
             Some(BASE) => components::TABLE | 3,
             Some(IDR) => APIDR,
+            // CFG says little-endian, and no large addresses or data.
             _ => 0,
         };
         self.buffer = value;
