@@ -77,6 +77,36 @@ fn board(folder: &Path, device: &Device) -> Result<RenodeBoard, Error> {
     Ok(RenodeBoard::wired(path, &wiring))
 }
 
+/// How a program on this machine signs in as a device.
+fn connection_string(file: &BenchFile, id: &DeviceId, device: &Device) -> String {
+    let (host, near) = (&file.hub.host, file.hub.near());
+    let key = device_key(file.seed, id, device).to_base64();
+    format!("HostName={host};DeviceId={id};SharedAccessKey={key};GatewayHostName={near}")
+}
+
+/// A variable's value, with connection strings in the place of `{connection:ID}`.
+fn with_connections(file: &BenchFile, value: &str) -> Result<String, Error> {
+    let mut all = String::new();
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once("{connection:") {
+        let Some((wanted, behind)) = after.split_once('}') else {
+            break;
+        };
+        let devices = file.devices();
+        let found = devices.iter().find(|(id, _)| id.as_str() == wanted);
+        let Some((id, device)) = found else {
+            return Err(Error::Setting(format!(
+                "`{{connection:{wanted}}}`: the bench has no device {wanted:?}"
+            )));
+        };
+        all.push_str(before);
+        all.push_str(&connection_string(file, id, device));
+        rest = behind;
+    }
+    all.push_str(rest);
+    Ok(all)
+}
+
 /// A program that plays a device.
 pub(super) fn process(
     file: &BenchFile,
@@ -85,14 +115,15 @@ pub(super) fn process(
     device: &Device,
     start: VirtualTime,
 ) -> Result<Box<dyn Machine>, Error> {
-    let (host, near) = (&file.hub.host, file.hub.near());
-    let key = device_key(file.seed, id, device).to_base64();
-    let text =
-        format!("HostName={host};DeviceId={id};SharedAccessKey={key};GatewayHostName={near}");
+    let near = file.hub.near();
+    let text = connection_string(file, id, device);
     let mut options = ProcessOptions::new(id.clone(), device.command.clone(), text);
     options.start = start;
     options.folder = (!folder.as_os_str().is_empty()).then(|| folder.to_owned());
-    options.environment.clone_from(&device.environment);
+    let environment = device.environment.iter();
+    options.environment = environment
+        .map(|(name, value)| Ok((name.clone(), with_connections(file, value)?)))
+        .collect::<Result<_, Error>>()?;
     // It runs in another folder.
     let certificates = file.certificates.clone().or_else(certificates_folder);
     options.ca = certificates
@@ -107,5 +138,29 @@ pub(super) fn process(
             device: id.clone(),
             cause,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_may_have_connection_strings_of_others() {
+        let text = "version = 1\nname = \"b\"\nepoch = \"2026-01-01T00:00:00Z\"\n\
+                    [[device]]\nid = \"c-{n}\"\ncount = 2\nbackend = \"external\"\n";
+        let file = BenchFile::parse(Path::new("b.toml"), text).unwrap();
+        let value = with_connections(&file, "a {connection:c-1} b {connection:c-2}").unwrap();
+        assert!(value.starts_with("a HostName=localhost;DeviceId=c-1;SharedAccessKey="));
+        assert!(
+            value.contains(" b HostName=localhost;DeviceId=c-2;"),
+            "{value}"
+        );
+        assert_eq!(
+            with_connections(&file, "{connection:").unwrap(),
+            "{connection:"
+        );
+        let error = with_connections(&file, "{connection:c-3}").unwrap_err();
+        assert!(error.to_string().contains("c-3"), "{error}");
     }
 }

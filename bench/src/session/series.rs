@@ -26,11 +26,14 @@ pub(super) struct SeriesTap {
     messages: BTreeMap<DeviceId, u64>,
 }
 
-/// A reading in any of the shapes that devices here send: flat, or within `data`.
+/// A reading in any of the shapes that devices here send: flat, or within `data`. The flat one is not
+/// flattened by serde, which then takes no fractions when numbers are kept as they are written.
 #[derive(Deserialize)]
 struct Body {
-    #[serde(flatten)]
-    flat: Reading,
+    #[serde(alias = "Temperature")]
+    temperature: Option<f64>,
+    #[serde(alias = "Humidity")]
+    humidity: Option<f64>,
     #[serde(alias = "Data")]
     data: Option<Reading>,
 }
@@ -86,7 +89,10 @@ impl SeriesTap {
         let Ok(body) = serde_json::from_slice::<Body>(&event.message.body) else {
             return;
         };
-        let reading = body.data.unwrap_or(body.flat);
+        let reading = body.data.unwrap_or(Reading {
+            temperature: body.temperature,
+            humidity: body.humidity,
+        });
         if let Some(value) = reading.temperature {
             series.temperature.push((event.enqueued, value));
         }
@@ -103,5 +109,28 @@ impl SeriesTap {
         {
             series.alerts.push((time, text));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_is_flat_or_within_data() {
+        let check = |text: &str, expected: [Option<f64>; 2]| {
+            let body: Body = serde_json::from_str(text).unwrap();
+            let reading = body.data.unwrap_or(Reading {
+                temperature: body.temperature,
+                humidity: body.humidity,
+            });
+            assert_eq!([reading.temperature, reading.humidity], expected, "{text}");
+        };
+        check(
+            r#"{"temperature": 21.5, "humidity": 60}"#,
+            [Some(21.5), Some(60.0)],
+        );
+        check(r#"{"Data":{"Temperature":-1.25}}"#, [Some(-1.25), None]);
+        check(r#"{"other":[1,{}]}"#, [None, None]);
     }
 }
