@@ -1,5 +1,6 @@
 //! One suite for every backend: boot, both ways of a serial port, stimulus, reset, time that never goes
-//! back, outputs in order, stop and resume.
+//! back, outputs in order, stop and resume, lockup, and a look into those that allow one. Snapshots and
+//! determinism are beside it, in `emulated`.
 
 use std::{
     fmt,
@@ -101,6 +102,24 @@ pub(super) fn stand_in() -> (RenodeMachine, Pretend, tempfile::TempDir) {
     (machine, pretend, folder)
 }
 
+/// A board behind a virtual probe.
+#[cfg(feature = "probe")]
+fn probed() -> twinbench_machine::probe::ProbeMachine {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use twinbench_machine::probe::{ProbeMachine, ProbeOptions, VirtualBoard};
+    // Each has a probe of its own, and probes are told apart by their serial numbers.
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let serial = format!("suite-{}", MADE.fetch_add(1, Ordering::Relaxed));
+    let mut options = EmulatorOptions::new(device("probed"), 7, epoch());
+    options.modem = None;
+    let board = VirtualBoard::new(&serial, &BoardFile::az3166().unwrap(), options).unwrap();
+    let mut options = ProbeOptions::of_board(device("probed"), board);
+    let elf = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let elf = elf.join("tests/probe/firmware/probe-firmware.elf");
+    options.firmware = Some(std::fs::read(elf).unwrap().into());
+    ProbeMachine::new(options).unwrap()
+}
+
 fn present() -> Vec<Backend> {
     let firmware = |name, text, machine: Box<dyn Machine>| Backend {
         name,
@@ -125,6 +144,15 @@ fn present() -> Vec<Backend> {
         firmware("emulator", "h\n", Box::new(emulated())),
         firmware("renode (stand-in)", HELLO, Box::new(stand_in().0)),
     ];
+    #[cfg(feature = "probe")]
+    all.push(Backend {
+        name: "probe (virtual)",
+        machine: Box::new(probed()),
+        says: Some(("rtt0", "ready\n")),
+        echoes: None,
+        blinks: None,
+        wall: false,
+    });
     if cfg!(unix) {
         let script = "echo hello; cat";
         let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
@@ -319,4 +347,137 @@ fn after_a_reset_it_boots_again() {
         let again = run_until(&mut bench, backend.wall, |bench| times(bench) == 2);
         assert!(again, "{}: {:?}", backend.name, said(&bench, port));
     }
+}
+
+#[test]
+fn a_stimulus_is_felt() {
+    let sensor = Stimulus::Sensor {
+        quantity: "temperature".to_owned(),
+        value: 77.25,
+    };
+    let line = |port: &str| Stimulus::Uart {
+        port: port.to_owned(),
+        bytes: "felt\n".into(),
+    };
+    let mut felt = Vec::new();
+    for backend in present() {
+        // What each has: a sensor, its input, a channel, a serial port.
+        let (stimulus, port, text) = match backend.name {
+            "simulated" => (sensor.clone(), "", "77.25"),
+            "process" => (line("stdin"), "stdout", "felt"),
+            "probe (virtual)" => (line("rtt0"), "rtt0", "FELT"),
+            _ => continue,
+        };
+        felt.push(backend.name);
+        let mut bench = bench(backend.machine);
+        if let Some((port, first)) = backend.says {
+            assert!(run_until(&mut bench, backend.wall, |bench| {
+                contains(&said(bench, port), first.as_bytes())
+            }));
+        }
+        bench.give(stimulus);
+        let noticed = run_until(&mut bench, backend.wall, |bench| {
+            let message = bench.out.iter().any(|output| match &output.kind {
+                OutputKind::Message(message) => contains(&message.body, text.as_bytes()),
+                _ => false,
+            });
+            message || contains(&said(bench, port), text.as_bytes())
+        });
+        assert!(noticed, "{}: {:?}", backend.name, bench.out);
+    }
+    assert!(felt.contains(&"simulated"));
+}
+
+/// Flash memory whose program is one undefined instruction, and so is the handler of its fault.
+fn undefined() -> Image {
+    let mut flash = vec![0; 0x48];
+    flash[..4].copy_from_slice(&0x2000_1000_u32.to_le_bytes());
+    for vector in [4, 12] {
+        flash[vector..vector + 4].copy_from_slice(&0x0800_0041_u32.to_le_bytes());
+    }
+    flash[0x40..0x42].copy_from_slice(&0xDE00_u16.to_le_bytes());
+    Image::from_flash(&flash, &BoardFile::parse(BOARD).unwrap().memory_map())
+}
+
+#[test]
+fn a_lockup_is_told_and_lasts_until_a_reset() {
+    let mut options = EmulatorOptions::new(device("crash"), 7, epoch());
+    options.modem = None;
+    let board = Board::new(&BoardFile::parse(BOARD).unwrap(), undefined().into()).unwrap();
+    let emulator = EmulatorMachine::with_board(board, options).unwrap();
+    #[cfg_attr(
+        not(feature = "probe"),
+        expect(unused_mut, reason = "a probe's board is the second")
+    )]
+    let mut all: Vec<(&str, Box<dyn Machine>, Option<Stimulus>)> =
+        vec![("emulator", Box::new(emulator), None)];
+    #[cfg(feature = "probe")]
+    {
+        // The firmware runs into an undefined instruction when it is told to.
+        let crash = Stimulus::Uart {
+            port: "rtt0".to_owned(),
+            bytes: "!".into(),
+        };
+        all.push(("probe (virtual)", Box::new(probed()), Some(crash)));
+    }
+    for (name, mut machine, crash) in all {
+        let mut now = VirtualTime::ZERO;
+        let mut run = |machine: &mut Box<dyn Machine>, millis| {
+            now = now + VirtualDuration::from_millis(millis);
+            machine.run_until(now).unwrap()
+        };
+        if let Some(crash) = crash {
+            assert_eq!(run(&mut machine, 50), Halt::Reached, "{name}");
+            machine.apply(crash).unwrap();
+        }
+        let Halt::Lockup(reason) = run(&mut machine, 300) else {
+            panic!("{name} goes on");
+        };
+        assert!(reason.contains("undefined instruction"), "{name}: {reason}");
+        assert_eq!(machine.next_wake(), Wake::Never, "{name}");
+        let again = run(&mut machine, 10);
+        assert_eq!(again, Halt::Lockup(reason), "{name}");
+        machine.apply(Stimulus::Reset).unwrap();
+        assert_ne!(machine.next_wake(), Wake::Never, "{name} after a reset");
+    }
+}
+
+#[test]
+fn what_can_be_looked_into_shows_its_processor_and_memory() {
+    let mut looked = Vec::new();
+    for backend in present() {
+        let name = backend.name;
+        let mut bench = bench(backend.machine);
+        bench.step(VirtualTime::from_millis(20));
+        let Some(inspect) = bench.machine.inspect() else {
+            continue;
+        };
+        looked.push(name);
+        let registers = inspect.registers();
+        let register = |wanted: &str| {
+            let found = registers
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            found.unwrap_or_else(|| panic!("{name}: {registers:?}")).1
+        };
+        // It executes from flash memory, on a stack in RAM.
+        assert!(
+            (0x0800_0000..0x0810_0000).contains(&register("pc")),
+            "{name}"
+        );
+        assert!(
+            (0x2000_0000..=0x2004_0000).contains(&register("sp")),
+            "{name}"
+        );
+        // The vector table: the first stack pointer and a Thumb address.
+        let vectors = inspect.memory(0x0800_0000, 8);
+        assert_eq!(vectors[3], 0x20, "{name}: {vectors:?}");
+        assert_eq!(
+            (vectors[4] & 1, vectors[7]),
+            (1, 0x08),
+            "{name}: {vectors:?}"
+        );
+        assert!(inspect.memory(0x6000_0000, 4).is_empty(), "{name}");
+    }
+    assert!(looked.contains(&"emulator"), "{looked:?}");
 }

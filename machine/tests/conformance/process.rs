@@ -163,6 +163,26 @@ fn its_limits_hold() {
     assert!(watched.text().contains("262144"), "{}", watched.text());
 }
 
+/// A program that wants more memory than it may have is refused it, and goes on without.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_beyond_the_limit_is_refused() {
+    // `tail` keeps what it is asked for: 100 MB.
+    let keep = "head -c 100000000 /dev/zero | tail -c 100000000 | wc -c";
+    let ran = |limit: Option<u64>| {
+        let mut options = script(keep);
+        options.limits.memory = limit;
+        options.restart = Restart::Never;
+        let mut watched = Watched::new(options);
+        watched.until("");
+        watched.text()
+    };
+    assert!(ran(None).contains("[stdout]100000000\n"));
+    let text = ran(Some(64 << 20));
+    assert!(!text.contains("[stdout]100000000\n"), "{text}");
+    assert!(text.contains("memory"), "{text}");
+}
+
 #[test]
 fn what_cannot_be_started_is_named() {
     let mut options = script("");
