@@ -18,6 +18,7 @@ mod hub_file;
 mod machines;
 mod modem;
 mod page;
+mod programs;
 mod recordings;
 mod restart;
 mod serve;
