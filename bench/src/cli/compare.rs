@@ -13,7 +13,7 @@ use twinbench_recording::diff::{Diff, Options, Tolerances};
 use super::{Failure, Format, renode::search};
 use crate::{
     exit::Exit,
-    file::{Backend, BenchFile},
+    file::{Backend, BenchFile, probe::VIRTUAL},
     replay::again::compare_files,
     report,
     session::{self, Session},
@@ -28,8 +28,10 @@ const USUAL: [&str; 2] = ["clock/*=ignore", "note/*=ignore"];
   twinbench compare fixtures/benches/journey.toml --backends emulator,renode --for 30s
   twinbench compare bench.toml --backends emulator,renode --tolerance 'uart/*=20ms' --tolerance 'd2c/*:temperature=0.5'
   twinbench compare bench.toml --backends emulator,out/bench-renode/3/session.mcap
+  twinbench compare bench.toml --backends emulator,probe
 
-A backend is `emulator`, `renode`, or a recording of the same bench. The first is compared with each of
+A backend is `emulator`, `renode`, `probe` (a device's `probe`, or a virtual one), or a recording of the same
+bench. The first is compared with each of
 the others. Ends with 0 when nothing differs and with 6 when something does.")]
 pub(crate) struct Args {
     /// The bench file.
@@ -111,12 +113,13 @@ fn on(text: &str) -> Result<On, Failure> {
     match text {
         "emulator" => Ok(On::Backend(Backend::Emulator, "emulator")),
         "renode" => Ok(On::Backend(Backend::Renode, "renode")),
+        "probe" => Ok(On::Backend(Backend::Probe, "probe")),
         path if Path::new(path).is_file() => Ok(On::Recording(path.into())),
         _ => Err(Failure::new(
             Exit::Usage,
             format!("{text:?} is no backend that runs firmware"),
         )
-        .help("backends: emulator, renode, or the path of a recording of the same bench")),
+        .help("backends: emulator, renode, probe, or the path of a recording of the same bench")),
     }
 }
 
@@ -131,8 +134,14 @@ fn recorded(
     let mut file = file.clone();
     let mut some = false;
     for device in &mut file.device {
-        if matches!(device.backend, Backend::Emulator | Backend::Renode) {
+        if matches!(
+            device.backend,
+            Backend::Emulator | Backend::Renode | Backend::Probe
+        ) {
             device.backend = backend;
+            if device.probe.is_none() {
+                device.probe = Some(toml::Spanned::new(0..0, VIRTUAL.to_owned()));
+            }
             some = true;
         }
     }

@@ -8,7 +8,13 @@ use super::{Failure, Format};
 use crate::exit::Exit;
 
 pub(crate) fn start(filter: &str, format: Format) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter).map_err(|cause| {
+    // What a system without USB lacks is no warning to who has asked for no probe.
+    let quiet = if filter.contains("probe_rs") {
+        ""
+    } else {
+        "probe_rs=error,"
+    };
+    let filter = EnvFilter::try_new(format!("{quiet}{filter}")).map_err(|cause| {
         Failure::new(Exit::Usage, format!("--log {filter}: {cause}"))
             .help("try `--log info` or `--log twinbench_hub=debug`")
     })?;

@@ -14,6 +14,7 @@ mod hub_ports;
 mod import;
 mod key;
 mod logging;
+mod probe;
 mod progress;
 mod record;
 mod recorded;
@@ -112,6 +113,8 @@ enum Verb {
     Compare(compare::Args),
     /// Talk to Renode's monitor, or keep Renode off the network.
     Renode(renode::Args),
+    /// Show debug probes.
+    Probe(probe::Args),
     /// Say what is there on this machine, what is missing, and how to get it.
     Doctor(doctor::Args),
     /// Check bench files without running them.
@@ -156,6 +159,7 @@ pub fn main() -> Exit {
         Verb::Diff(args) => diff::run(&args, format),
         Verb::Compare(args) => compare::run(&args, format),
         Verb::Renode(args) => renode::run(&args, format),
+        Verb::Probe(args) => probe::run(&args, format),
         Verb::Doctor(args) => Ok(doctor::run(&args, format)),
         Verb::Check(args) => check::run(&args, format),
         Verb::Schema(args) => schema::run(&args),

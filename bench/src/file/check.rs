@@ -90,10 +90,11 @@ fn check_device(path: &Path, text: &str, device: &Device) -> Result<(), Error> {
         }
     }
     check_command(path, text, device)?;
+    super::probe::check(path, text, device)?;
     check_traffic(path, text, device)?;
     check_link(path, text, device)?;
     match device.backend {
-        Backend::Emulator | Backend::Renode => check_emulator(path, text, device),
+        Backend::Emulator | Backend::Renode | Backend::Probe => check_emulator(path, text, device),
         Backend::Simulated | Backend::External | Backend::Process => {
             for (field, span) in [
                 ("board", device.board.as_ref().map(toml::Spanned::span)),

@@ -8,6 +8,7 @@ mod board;
 mod check;
 mod hub;
 mod methods;
+pub(crate) mod probe;
 mod program;
 mod traffic;
 
@@ -31,6 +32,7 @@ pub use hub::{
     Ports, RouteSection,
 };
 pub use methods::MethodSection;
+pub use probe::{FlashName, SerialSection};
 pub use program::{LimitsSection, RestartName};
 pub use traffic::{
     BurstSection, ChurnSection, MisbehaviourSection, MisdeedName, TrafficSection, UpdateSection,
@@ -154,7 +156,8 @@ pub struct Device {
     /// file's folder, and finds how to sign in in `IOTHUB_DEVICE_CONNECTION_STRING`.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Further variables of the program's environment (`process` only).
+    /// Further variables of the program's environment (`process` only); `{connection:ID}` in one
+    /// stands for the connection string of another device of the bench.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
     /// What becomes of the program when it has ended (`process` only).
@@ -163,6 +166,22 @@ pub struct Device {
     /// What each of the program's processes may use (`process` only, Unix).
     #[serde(default)]
     pub limits: LimitsSection,
+    /// Its debug probe (`probe` only): a serial number, `VID:PID` or `VID:PID:SERIAL` as `twinbench
+    /// probe list` shows them, or `virtual`, a board in the emulator; default: the only one there is.
+    #[schemars(with = "Option<String>")]
+    pub probe: Option<Spanned<String>>,
+    /// The chip as probe-rs names it (`probe` only); default: that of the board.
+    pub chip: Option<String>,
+    /// Whether the firmware is written to the board's flash memory (`probe` only).
+    #[serde(default)]
+    pub flash: FlashName,
+    /// Variables of the firmware that are read ten times a second and plotted (`probe` only): the
+    /// channel's name and the variable's, `level = "app::LEVEL"`.
+    #[serde(default)]
+    pub watch: BTreeMap<String, String>,
+    /// Serial ports of this computer that are wired to the board (`probe` only), by a name for each.
+    #[serde(default)]
+    pub serial: BTreeMap<String, SerialSection>,
     /// What it does besides sending at every interval (`simulated` only).
     #[serde(default)]
     pub traffic: TrafficSection,
@@ -194,6 +213,8 @@ pub enum Backend {
     Renode,
     /// A program that the bench starts and that connects as this device, at real time.
     Process,
+    /// A board behind a debug probe, at real time; or a virtual one.
+    Probe,
 }
 
 /// How a device with firmware reaches the hub.
@@ -297,10 +318,10 @@ impl BenchFile {
         Ok(file)
     }
 
-    /// Whether programs are started that live on the wall clock, so that the bench has to as well.
+    /// Whether programs or real boards live on the wall clock, so that the bench has to as well.
     pub fn starts_programs(&self) -> bool {
         let mut devices = self.device.iter();
-        devices.any(|device| device.backend == Backend::Process)
+        devices.any(|device| device.backend == Backend::Process || device.is_real_board())
     }
 
     /// The application as the file describes it; the repaired one when there is none.

@@ -120,7 +120,7 @@ fn known(file: &BenchFile) -> Known {
     let mut devices = BTreeMap::new();
     for (id, device) in file.devices() {
         let sensors: Vec<String> = match device.backend {
-            Backend::Emulator | Backend::Renode => twinbench_machine::QUANTITIES
+            Backend::Emulator | Backend::Renode | Backend::Probe => twinbench_machine::QUANTITIES
                 .iter()
                 .map(|it| (*it).to_owned())
                 .collect(),

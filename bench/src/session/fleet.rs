@@ -16,7 +16,7 @@ use twinbench_machine::{
 };
 use twinbench_model::{DeviceId, Epoch, VirtualTime};
 
-use super::{Error, outside};
+use super::{Error, outside, probed::probed, recorded_values};
 use crate::file::{Backend, BenchFile, Device, Unmodelled, wiring};
 
 /// Seconds of 100 years of 365 days.
@@ -69,7 +69,7 @@ impl Fleet {
         let mut slots = Vec::new();
         for (id, device) in file.devices() {
             let machine = match device.backend {
-                Backend::Emulator => {
+                Backend::Emulator | Backend::Probe => {
                     emulator(file, folder, &id, device, epoch, start, &mut images)?
                 }
                 Backend::Simulated => simulated(file, folder, &id, device, epoch, start)?,
@@ -289,7 +289,6 @@ fn emulator(
         images.insert(key, known.clone());
         known
     };
-    let board = Board::new(&wiring, image).map_err(|cause| refuse(cause.to_string()))?;
     let options = EmulatorOptions {
         start,
         modem: device
@@ -301,9 +300,13 @@ fn emulator(
         telemetry_interval: device.interval.as_ref().map(|it| *it.get_ref()),
         sensors: generators(id, device, folder)?,
         unmodelled_is_fatal: device.unmodelled == Unmodelled::Fatal,
-        elf: Some(elf),
+        elf: Some(elf.clone()),
         ..EmulatorOptions::new(id.clone(), file.seed, epoch)
     };
+    if device.backend == Backend::Probe {
+        return probed(folder, id, device, elf, options);
+    }
+    let board = Board::new(&wiring, image).map_err(|cause| refuse(cause.to_string()))?;
     let refuse = |cause| Error::Machine {
         device: id.clone(),
         cause,
@@ -379,6 +382,10 @@ fn generators(
                     path.display()
                 ))
             })
+        })?;
+        generator.load_recording(|wanted| {
+            recorded_values::read(wanted, id, quantity.get_ref(), folder)
+                .map_err(|cause| Error::Setting(format!("device {id}: {cause}")))
         })?;
         all.insert(quantity.get_ref().clone(), generator);
     }

@@ -20,6 +20,8 @@ mod open;
 mod outside;
 mod page;
 mod played;
+mod probed;
+mod recorded_values;
 mod runs;
 mod scribe;
 mod series;

@@ -47,7 +47,10 @@ pub(super) fn chain(cause: &dyn std::error::Error) -> String {
 impl Link {
     /// Opens the probe and attaches to the chip, which goes on with what it does.
     pub(super) fn attach(options: &ProbeOptions) -> Result<Self, Error> {
-        let info = list::find(&options.probe)?;
+        let info = match &options.board {
+            Some(board) => board.info(),
+            None => list::find(&options.probe)?,
+        };
         let failed = |what: &str, cause: &dyn std::error::Error| {
             Error::Probe(format!(
                 "probe {}: {what}: {}",

@@ -108,7 +108,7 @@ impl ProbeOptions {
     /// A virtual board, whose probe is its own.
     pub fn of_board(device: DeviceId, board: VirtualBoard) -> Self {
         let mut options = Self::new(device, board.serial());
-        options.chip = Some("STM32F412RGTx".to_owned());
+        options.chip = Some(board.chip());
         options.board = Some(board);
         options
     }

@@ -3,9 +3,13 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
+use probe_rs::probe::DebugProbeInfo;
 use twinbench_emulator::{
     Chip, Image,
     board::{Board, BoardFile},
@@ -97,6 +101,17 @@ impl VirtualBoard {
         Ok(board)
     }
 
+    /// A board with a virtual probe whose serial number begins with `name` and is no other's, as
+    /// [`VirtualBoard::new`].
+    ///
+    /// # Errors
+    /// As [`EmulatorMachine::with_board`].
+    pub fn unique(name: &str, file: &BoardFile, options: EmulatorOptions) -> Result<Self, Error> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self::new(&format!("{name}-{number}"), file, options)
+    }
+
     /// An AZ3166 with a virtual probe, as [`VirtualBoard::new`].
     ///
     /// # Errors
@@ -109,6 +124,16 @@ impl VirtualBoard {
     /// The probe's serial number.
     pub fn serial(&self) -> &str {
         &self.serial
+    }
+
+    /// Its probe, as a list has it.
+    pub(crate) fn info(&self) -> DebugProbeInfo {
+        super::driver::info(self)
+    }
+
+    /// The chip, as `probe-rs` finds it by name.
+    pub fn chip(&self) -> String {
+        self.state().desk.file.chip.to_uppercase()
     }
 
     /// The virtual probes that are plugged in, with their boards.

@@ -77,7 +77,7 @@ impl ProbeFactory for Factory {
     }
 }
 
-fn info(board: &VirtualBoard) -> DebugProbeInfo {
+pub(super) fn info(board: &VirtualBoard) -> DebugProbeInfo {
     DebugProbeInfo::new(
         "Virtual probe",
         VENDOR,
