@@ -11,6 +11,7 @@
 //! | `{ periodic = { min, max, period, noise, phase } }` | `min + (max − min) · (sin(2π · (t + phase) / period) + 1) / 2 + (2u − 1) · noise / 100 · (max − min) / 2` |
 //! | `{ steps = [["0s", 20.0], ["60s", 31.0]] }` | that of the last step at or before *t*, before the first that of the first |
 //! | `{ csv = "weather.csv" }` | as `steps`, from the rows `time,value` of a file |
+//! | `{ recording = { file = "field.mcap", device = "pump-3" } }` | as `steps`, from what a device sent in a recording |
 //!
 //! `u` is uniform in [0, 1), and another one at every nanosecond. `noise` is in percent of half
 //! the span, as the fleet simulator of the mirrored application counts it; a noisy value may leave
@@ -28,15 +29,17 @@
 
 mod csv;
 mod random;
+mod recording;
 mod sampler;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use twinbench_model::VirtualDuration;
+use twinbench_model::{VirtualDuration, VirtualTime};
 
 pub use self::{
     csv::CsvFile,
     random::{Key, Randomness},
+    recording::RecordedValues,
     sampler::{GeneratorError, Sampler},
 };
 
@@ -54,6 +57,8 @@ pub enum Generator {
     Steps(#[schemars(with = "Vec<(String, f64)>")] Vec<(VirtualDuration, f64)>),
     /// Steps from a file.
     Csv(CsvFile),
+    /// Steps from a recording.
+    Recording(RecordedValues),
 }
 
 impl Generator {
@@ -66,6 +71,21 @@ impl Generator {
         if let Self::Csv(file) = self {
             let text = read(file.path())?;
             file.set_text(text);
+        }
+        Ok(())
+    }
+
+    /// Reads the values of a `recording` generator through `read`; other generators need none.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn load_recording<E>(
+        &mut self,
+        read: impl FnOnce(&RecordedValues) -> Result<Vec<(VirtualTime, f64)>, E>,
+    ) -> Result<(), E> {
+        if let Self::Recording(recorded) = self {
+            let values = read(recorded)?;
+            recorded.set_values(values);
         }
         Ok(())
     }

@@ -85,6 +85,7 @@ impl Sampler {
             }
             Generator::Steps(steps) => Kind::Steps(check_steps(steps)?),
             Generator::Csv(file) => Kind::Steps(file.rows()?),
+            Generator::Recording(recorded) => Kind::Steps(recorded.rows()?),
         }))
     }
 

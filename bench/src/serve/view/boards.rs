@@ -1,11 +1,10 @@
 //! Devices as lists and pictures show them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::Value;
-use twinbench_emulator::board::BoardFile;
 use twinbench_machine::generator::Generator;
 use twinbench_model::{
     VirtualTime,
@@ -13,7 +12,10 @@ use twinbench_model::{
 };
 
 use super::channels::unit;
-use crate::{file::Backend, session::Session};
+use crate::{
+    file::{Backend, wiring},
+    session::Session,
+};
 
 /// How long an alert stands out, in nanoseconds: ten minutes.
 const ALERT: u64 = 600_000_000_000;
@@ -97,14 +99,11 @@ impl Boards {
     /// The devices of a session's bench file.
     pub(super) fn of(session: &Session) -> Self {
         let mut boards = Self::default();
+        let folder = session.path().parent().unwrap_or(Path::new(""));
         for (id, device) in session.file().devices() {
             let board = device.board.as_ref().map(|it| it.get_ref().clone());
             let emulated = device.backend == Backend::Emulator;
-            let file = match board.as_deref() {
-                Some("stm32f4discovery") => BoardFile::stm32f4discovery().ok(),
-                Some(_) => BoardFile::az3166().ok(),
-                None => None,
-            };
+            let file = board.as_deref().and_then(|name| wiring(folder, name).ok());
             let generator = |quantity: &str| {
                 let found = device
                     .sensors
@@ -116,6 +115,7 @@ impl Boards {
                     Generator::Periodic(_) => "periodic",
                     Generator::Steps(_) => "steps",
                     Generator::Csv(_) => "file",
+                    Generator::Recording(_) => "recording",
                 };
                 found.map(|(_, generator)| name(generator).to_owned())
             };
