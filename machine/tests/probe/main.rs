@@ -12,3 +12,4 @@ mod common;
 
 mod debugging;
 mod machine;
+mod parity;
