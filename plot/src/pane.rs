@@ -22,8 +22,12 @@ const FOOT: f64 = 20.0;
 const LANE: f64 = 18.0;
 /// Width kept for the numbers of an axis.
 const GUTTER: f64 = 52.0;
+/// Room between the data and the lanes, for the lowest number of the axis.
+const LANE_GAP: f64 = 7.0;
 /// Width of a line.
 const LINE: f64 = 1.5;
+/// Readings that stand further apart than this many pixels are dots on their line.
+const SPARSE: f64 = 14.0;
 
 /// What a pane shows.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +137,8 @@ pub fn draw_pane<DB: DrawingBackend>(
     // Lanes take a third of the height at most; those that do not fit are left out.
     let fit = (height / 3.0 / LANE) as usize;
     let shown = pane.lanes.get(..fit).unwrap_or(&pane.lanes);
-    let lanes = shown.len() as f64 * LANE;
+    let gap = if shown.is_empty() { 0.0 } else { LANE_GAP };
+    let lanes = shown.len() as f64 * LANE + gap;
     let (left, right) = (GUTTER, width - if right_axis { GUTTER } else { 12.0 });
     let (top, bottom) = (18.0, height - FOOT - lanes);
     if right - left < 40.0 || bottom - top < 24.0 {
@@ -203,7 +208,8 @@ pub fn draw_pane<DB: DrawingBackend>(
     }
     draw_markers(pane, &layout, &pen, theme, height - FOOT)?;
     for (at, lane) in shown.iter().enumerate() {
-        draw_lane(lane, bottom + at as f64 * LANE, &layout, &pen, theme)?;
+        let lane_top = bottom + gap + at as f64 * LANE;
+        draw_lane(lane, lane_top, &layout, &pen, theme)?;
     }
     if pane.lines.iter().all(|line| line.points.is_empty()) && pane.lanes.is_empty() {
         let middle = (f64::midpoint(left, right), f64::midpoint(top, bottom));
@@ -229,14 +235,18 @@ fn axis(pane: &Pane, unit: &str, steps: u32) -> (f64, f64, Vec<(f64, String)>) {
         let marks = ValueAxis::fit(*low, *high, steps).labels();
         return (*low, high.max(low + f64::MIN_POSITIVE), marks);
     }
-    let points = pane
-        .lines
-        .iter()
-        .filter(|line| line.unit == unit)
-        .flat_map(|line| &line.points);
-    let values = points
+    let lines = || pane.lines.iter().filter(|line| line.unit == unit);
+    let points = lines().flat_map(|line| &line.points);
+    let seen = points
         .filter(|point| (pane.from..=pane.to).contains(&point.secs))
-        .map(|point| point.value)
+        .map(|point| point.value);
+    // A line that comes in from outside is seen from the edge on.
+    let edges = lines().flat_map(|line| {
+        let pairs = line.points.windows(2);
+        pairs.flat_map(|pair| [pane.from, pane.to].map(|edge| crossing(pair, edge)))
+    });
+    let values = seen
+        .chain(edges.flatten())
         .filter(|value| value.is_finite());
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
@@ -244,6 +254,14 @@ fn axis(pane: &Pane, unit: &str, steps: u32) -> (f64, f64, Vec<(f64, String)>) {
     let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
     let axis = ValueAxis::fit(low, high, steps);
     (axis.low, axis.high(), axis.labels())
+}
+
+/// The value at a second between two readings.
+fn crossing(pair: &[Point], secs: f64) -> Option<f64> {
+    let [one, other] = pair else { return None };
+    let inside = one.secs < secs && secs < other.secs;
+    let share = (secs - one.secs) / (other.secs - one.secs);
+    inside.then(|| one.value + (other.value - one.value) * share)
 }
 
 fn draw_line<DB: DrawingBackend>(
@@ -306,7 +324,32 @@ fn draw_line<DB: DrawingBackend>(
         }
         before = Some(at);
     }
-    flush(&mut run)
+    flush(&mut run)?;
+    draw_dots(line, layout, pen, color)
+}
+
+/// Readings that stand far apart are shown one by one, so that nobody takes the line for more.
+fn draw_dots<DB: DrawingBackend>(
+    line: &PaneLine,
+    layout: &PaneLayout,
+    pen: &Pen<'_, DB>,
+    color: RGBColor,
+) -> Result<(), Error> {
+    let seen = || {
+        let inside = |point: &&Point| (layout.from..=layout.to).contains(&point.secs);
+        line.points.iter().filter(inside)
+    };
+    if seen().count() as f64 * SPARSE > layout.right - layout.left {
+        return Ok(());
+    }
+    for point in seen().filter(|point| point.value.is_finite()) {
+        let y = layout.y(&line.unit, point.value).unwrap_or(layout.bottom);
+        let at = (layout.x(point.secs), y);
+        if within(at, layout) {
+            pen.dot(at, 2.5, color)?;
+        }
+    }
+    Ok(())
 }
 
 fn within(at: (f64, f64), layout: &PaneLayout) -> bool {
@@ -448,6 +491,23 @@ mod tests {
         assert_eq!(layout.y("%", 25.0), Some(50.0));
         assert_eq!(layout.value("%", 0.0), Some(50.0));
         assert_eq!(layout.y("V", 1.0), None);
+    }
+
+    #[test]
+    fn a_line_from_outside_counts_from_the_edge_on() {
+        let pane = Pane {
+            lines: vec![PaneLine {
+                unit: "%".into(),
+                points: vec![(0.0, 0.0).into(), (20.0, 100.0).into()],
+                ..PaneLine::default()
+            }],
+            from: 10.0,
+            to: 15.0,
+            ..Pane::default()
+        };
+        let (low, high, _) = axis(&pane, "%", 4);
+        assert!(low > 20.0 && low <= 50.0 && (75.0..100.0).contains(&high), "{low} {high}");
+        assert_eq!(crossing(&pane.lines[0].points, 25.0), None);
     }
 
     #[test]

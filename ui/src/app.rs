@@ -113,6 +113,8 @@ pub(crate) struct App {
     pub(crate) wanted: RwSignal<Vec<String>>,
     /// When messages were counted, in milliseconds of the wall clock, and how many there were.
     pub(crate) counted: StoredValue<(f64, u64)>,
+    /// When the system was last told of an alert, in milliseconds of the wall clock.
+    pub(crate) notified: StoredValue<f64>,
     place: StoredValue<Place>,
     count: StoredValue<u32>,
 }
@@ -137,6 +139,7 @@ impl App {
             shown: RwSignal::new(0),
             wanted: RwSignal::new(Vec::new()),
             counted: StoredValue::new((0.0, 0)),
+            notified: StoredValue::new(0.0),
             place: StoredValue::new(place),
             count: StoredValue::new(0),
         }
@@ -357,33 +360,46 @@ impl App {
 
     /// Asks for readings of a range that nobody has yet.
     pub(crate) fn ask_for_past(self, name: &str, (from, to): (f64, f64)) {
+        // A little more than is seen, so that a small move asks for nothing.
+        let room = (to - from) * 0.5;
+        if self.lacks(name, (from, to)) {
+            let name = name.to_owned();
+            spawn_local(async move {
+                self.fetch(&name, ((from - room).max(0.0), to + room)).await;
+            });
+        }
+    }
+
+    /// Asks for readings of a range, and waits for them.
+    pub(crate) async fn fetch_past(self, name: &str, range: (f64, f64)) {
+        if self.lacks(name, range) {
+            self.fetch(name, range).await;
+        }
+    }
+
+    fn lacks(self, name: &str, (from, to): (f64, f64)) -> bool {
         let lacks = self.channels.with_value(|channels| {
             channels
                 .get(name)
                 .is_some_and(|channel| channel.lacks(from, to))
         });
-        if !lacks || self.shown.get_untracked() == 0 {
-            return;
-        }
-        // A little more than is seen, so that a small move asks for nothing.
-        let room = (to - from) * 0.5;
-        let (from, to) = ((from - room).max(0.0), to + room);
+        lacks && self.shown.get_untracked() > 0
+    }
+
+    async fn fetch(self, name: &str, (from, to): (f64, f64)) {
         self.channels
             .update_value(|channels| channels.asked(name, from, to));
-        let name = name.to_owned();
-        spawn_local(async move {
-            let path = format!(
-                "/bench/channels/data?name={}&from={from}&to={to}&columns=2000",
-                route::encode(&name)
-            );
-            // A channel without a past is drawn from its present.
-            if let Ok(bytes) = api::bytes(&self.place(), &path).await {
-                let rows = crate::chart::rows(&bytes);
-                self.channels
-                    .update_value(|channels| channels.answer(&name, &rows));
-                self.samples.update(|count| *count += 1);
-            }
-        });
+        let path = format!(
+            "/bench/channels/data?name={}&from={from}&to={to}&columns=2000",
+            route::encode(name)
+        );
+        // A channel without a past is drawn from its present.
+        if let Ok(bytes) = api::bytes(&self.place(), &path).await {
+            let rows = crate::chart::rows(&bytes);
+            self.channels
+                .update_value(|channels| channels.answer(name, &rows));
+            self.samples.update(|count| *count += 1);
+        }
     }
 
     /// What a state channel's number means.

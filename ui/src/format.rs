@@ -101,6 +101,43 @@ pub(crate) fn digits(value: f64) -> String {
     text.replace('-', "\u{2212}")
 }
 
+/// A title that is JSON as a person reads it: `humidity 36.26, temperature 27.81`. One that was cut
+/// short is read as far as it goes.
+pub(crate) fn plain(title: &str) -> String {
+    let Some(at) = title.find('{') else {
+        return title.to_owned();
+    };
+    let (before, json) = title.split_at(at);
+    let mut out = String::from(before);
+    let mut word = String::new();
+    let mut quoted = false;
+    for letter in json.chars() {
+        match letter {
+            '"' => quoted = !quoted,
+            '{' | '}' | '[' | ']' if !quoted => {}
+            ':' if !quoted => {
+                out.push_str(&std::mem::take(&mut word));
+                out.push(' ');
+            }
+            ',' if !quoted => {
+                out.push_str(&short_number(&std::mem::take(&mut word)));
+                out.push_str(", ");
+            }
+            letter => word.push(letter),
+        }
+    }
+    out.push_str(&short_number(&word));
+    out
+}
+
+/// A number with two digits after its point; anything else as it is.
+fn short_number(text: &str) -> String {
+    match (text.split_once('.'), text.parse::<f64>()) {
+        (Some((_, rest)), Ok(number)) if rest.len() > 2 => format!("{number:.2}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// A value with its unit.
 pub(crate) fn value(value: f64, unit: &str) -> String {
     if unit.is_empty() {
@@ -154,6 +191,15 @@ pub(crate) fn bytes(size: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_in_a_title_reads_as_words() {
+        let cut = r#"{"Data":{"Humidity":63.17669,"Temp"#;
+        assert_eq!(plain(cut), "Data Humidity 63.18, Temp");
+        let line = r#"[ 1.5] telemetry: {"a":1.00,"b":"x, y"}"#;
+        assert_eq!(plain(line), "[ 1.5] telemetry: a 1.00, b x, y");
+        assert_eq!(plain("3 messages"), "3 messages");
+    }
 
     #[test]
     fn numbers_have_units_and_few_digits() {

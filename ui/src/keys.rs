@@ -40,6 +40,26 @@ pub(crate) enum Command {
     Live,
 }
 
+impl Command {
+    /// The command of a word, as the desktop window's menu and tray say it.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        if let Some(view) = word.strip_prefix("go:") {
+            return Some(Self::Go(Route::of_hash(view)));
+        }
+        Some(match word {
+            "play-pause" => Self::PlayPause,
+            "step" => Self::Step,
+            "step-event" => Self::StepEvent,
+            "alert-before" => Self::Alert { next: false },
+            "alert-next" => Self::Alert { next: true },
+            "palette" => Self::Palette,
+            "help" => Self::Help,
+            "theme" => Self::Theme,
+            _ => return None,
+        })
+    }
+}
+
 /// The keys as they are listed, with what they do.
 pub(crate) const LIST: [(&str, &str); 13] = [
     ("Space", words::KEY_PLAY),
@@ -128,6 +148,15 @@ pub(crate) fn match_score(typed: &str, text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_menus_words_are_commands() {
+        let of = Command::of_word;
+        assert_eq!(of("go:fleet"), Some(Command::Go(Route::Fleet)));
+        assert_eq!(of("go:"), Some(Command::Go(Route::Start)));
+        assert_eq!(of("play-pause"), Some(Command::PlayPause));
+        assert_eq!(of("format-disk"), None);
+    }
 
     fn pressed(keys: &[&str]) -> Option<Command> {
         let mut state = Keys::default();

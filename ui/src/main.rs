@@ -32,6 +32,7 @@ mod format;
 mod keep;
 mod keys;
 mod live;
+mod notify;
 mod page;
 mod parts;
 mod place;

@@ -1,6 +1,7 @@
 //! The whole page: the shell, and the view that the address names.
 
 use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
 
 use crate::{
     app::{App, Theme},
@@ -126,6 +127,14 @@ fn listen(app: App) {
         }
     });
     std::mem::forget(handle);
+    // The desktop window's menu and tray.
+    let handle = window_event_listener_untyped("twinbench-do", move |event| {
+        let event: &web_sys::CustomEvent = event.unchecked_ref();
+        if let Some(command) = event.detail().as_string().and_then(|word| Command::of_word(&word)) {
+            app.run(command);
+        }
+    });
+    std::mem::forget(handle);
     let handle = window_event_listener(leptos::ev::hashchange, move |_| {
         let hash = window().location().hash().unwrap_or_default();
         let route = Route::of_hash(&hash);
@@ -138,7 +147,6 @@ fn listen(app: App) {
 
 /// Whether a key goes into a field, or presses the button that has the focus.
 fn typing(event: &leptos::ev::KeyboardEvent) -> bool {
-    use wasm_bindgen::JsCast as _;
     let Some(element) = event
         .target()
         .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
@@ -154,7 +162,6 @@ fn typing(event: &leptos::ev::KeyboardEvent) -> bool {
 
 /// The first field of the view that filters.
 fn focus_filter() {
-    use wasm_bindgen::JsCast as _;
     let found = document()
         .query_selector("main [data-filter]")
         .ok()

@@ -16,11 +16,33 @@ pub(crate) struct Place {
 /// The session storage's entry for the key, so that a reload keeps it.
 const STORED: &str = "twinbench-key";
 
+/// The session storage's entry for the bench that the desktop window shows instead of its first.
+const CHOSEN: &str = "twinbench-place";
+
+/// Shows another bench: a browser goes to its address, the desktop window asks it from where it is.
+pub(crate) fn go(origin: &str, key: &str, url: &str) {
+    let Some(window) = web_sys::window() else {
+        return;
+    };
+    let location = window.location();
+    if Place::of_window().is_none() {
+        // A browser that refuses stays where it is.
+        let _ = location.assign(url);
+        return;
+    }
+    let place = serde_json::json!({ "origin": origin, "key": key }).to_string();
+    if let Ok(Some(storage)) = window.session_storage() {
+        let _ = storage.set_item(CHOSEN, &place);
+    }
+    let _ = location.set_hash("#/");
+    let _ = location.reload();
+}
+
 impl Place {
     /// What the desktop window has told the page, or else what the browser's address says:
     /// `http://127.0.0.1:7878/?code=KEY` or `…/#code=KEY`.
     pub(crate) fn find() -> Self {
-        Self::of_window().unwrap_or_else(|| Self {
+        Self::chosen().or_else(Self::of_window).unwrap_or_else(|| Self {
             origin: String::new(),
             key: key_of_browser().unwrap_or_default(),
         })
@@ -35,6 +57,12 @@ impl Place {
             self.origin.clone()
         };
         format!("{}{path}", origin.replacen("http", "ws", 1))
+    }
+
+    /// The bench that a person opened in this window after the first.
+    fn chosen() -> Option<Self> {
+        let storage = web_sys::window()?.session_storage().ok()??;
+        serde_json::from_str(&storage.get_item(CHOSEN).ok()??).ok()
     }
 
     /// `window.__TWINBENCH__ = {origin, key}`.

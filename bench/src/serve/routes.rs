@@ -34,9 +34,12 @@ pub(super) struct Shared {
     pub(super) view: SharedView,
     /// Runs of scenarios.
     pub(super) runs: api::Runs,
+    /// Benches that were opened beside this one.
+    pub(super) others: api::Others,
     /// Where the API listens.
     pub(super) address: SocketAddr,
-    page: Arc<PathBuf>,
+    /// The folder of the built page.
+    pub(super) page: Arc<PathBuf>,
 }
 
 pub(super) fn router(
@@ -51,6 +54,7 @@ pub(super) fn router(
         key: key.into(),
         view,
         runs: api::Runs::default(),
+        others: api::Others::default(),
         address,
         page: Arc::new(page.to_owned()),
     };

@@ -26,6 +26,13 @@ impl Canvas {
         let ratio = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio());
         let width = (f64::from(element.client_width()) * ratio).round() as u32;
         let height = (f64::from(element.client_height()) * ratio).round() as u32;
+        let canvas = Self::sized(element, width.into(), height.into())?;
+        Some((canvas, ratio))
+    }
+
+    /// A canvas element of so many of its own pixels.
+    pub(crate) fn sized(element: &HtmlCanvasElement, width: f64, height: f64) -> Option<Self> {
+        let (width, height) = (width as u32, height as u32);
         if width == 0 || height == 0 {
             return None;
         }
@@ -39,7 +46,7 @@ impl Canvas {
         let context = element.get_context("2d").ok()??;
         let context = context.dyn_into::<CanvasRenderingContext2d>().ok()?;
         let size = (width, height);
-        Some((Self { context, size }, ratio))
+        Some(Self { context, size })
     }
 
     /// The context, for what plotters has no words for.

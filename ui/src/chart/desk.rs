@@ -25,6 +25,8 @@ pub(crate) struct Desk {
     pub(crate) panes: RwSignal<Vec<PaneSpec>>,
     /// The range of time.
     pub(crate) view: RwSignal<TimeView>,
+    /// The range that follows, to go back to.
+    pub(crate) follow: RwSignal<TimeView>,
     /// The second under the pointer.
     pub(crate) cursor: RwSignal<Option<f64>>,
     /// Clicks set marks.
@@ -34,9 +36,18 @@ pub(crate) struct Desk {
     /// The view stands still while the recording goes on.
     pub(crate) paused: RwSignal<bool>,
     /// All panes leave as files of this form.
-    pub(crate) export: RwSignal<Option<&'static str>>,
+    pub(crate) export: RwSignal<Option<Export>>,
     /// Pictures drawn, for measurements.
     pub(crate) drawn: StoredValue<u64>,
+}
+
+/// What leaves a pane as a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Export {
+    /// `png`, `svg` or `csv`.
+    pub(crate) form: &'static str,
+    /// The whole session instead of what is seen.
+    pub(crate) whole: bool,
 }
 
 /// A pane's channels after one more was put in; those that are there stay as they are.
@@ -48,8 +59,8 @@ pub(crate) fn with_channel(mut spec: PaneSpec, name: &str) -> PaneSpec {
 }
 
 impl Desk {
-    /// Panes with these channels.
-    pub(crate) fn new(panes: Vec<Vec<String>>) -> Self {
+    /// Panes with these channels, on a clock that shows `now`.
+    pub(crate) fn new(panes: Vec<Vec<String>>, now: f64) -> Self {
         let spec = |(id, channels)| PaneSpec {
             id,
             channels,
@@ -57,7 +68,8 @@ impl Desk {
         };
         Self {
             panes: RwSignal::new((0..).zip(panes).map(spec).collect()),
-            view: RwSignal::new(TimeView::default()),
+            view: RwSignal::new(TimeView::fitting(now)),
+            follow: RwSignal::new(TimeView::fitting(now)),
             cursor: RwSignal::new(None),
             measuring: RwSignal::new(false),
             marks: RwSignal::new(Vec::new()),
@@ -121,8 +133,14 @@ impl Desk {
         self.view.set(if pause {
             self.view.get_untracked().frozen(app.now_secs())
         } else {
-            TimeView::default()
+            self.follow.get_untracked()
         });
+    }
+
+    /// Follows time again.
+    pub(crate) fn back(self) {
+        self.paused.set(false);
+        self.view.set(self.follow.get_untracked());
     }
 
     /// Asks for readings of the past that a pane shows and nobody has.
@@ -144,12 +162,22 @@ pub(crate) fn DeskBar(desk: Desk) -> impl IntoView {
     let app = expect_context::<App>();
     let follow = move |event| {
         let secs: f64 = event_target_value(&event).parse().unwrap_or(60.0);
-        desk.paused.set(false);
-        desk.view.set(if secs > 0.0 {
+        desk.follow.set(if secs > 0.0 {
             TimeView::Follow(secs)
         } else {
             TimeView::All
         });
+        desk.back();
+    };
+    let chosen = move |secs: f64| {
+        move || {
+            desk.follow.get()
+                == if secs > 0.0 {
+                    TimeView::Follow(secs)
+                } else {
+                    TimeView::All
+                }
+        }
     };
     let measured = move || {
         let marks = desk.marks.get();
@@ -199,11 +227,11 @@ pub(crate) fn DeskBar(desk: Desk) -> impl IntoView {
             <label class="row">
                 <span class="dim">{w::FOLLOW}</span>
                 <select data-test="follow" on:change=follow>
-                    <option value="10">"10 s"</option>
-                    <option value="60" selected=true>"1 min"</option>
-                    <option value="300">"5 min"</option>
-                    <option value="3600">"1 h"</option>
-                    <option value="0">{w::ALL}</option>
+                    <option value="10" selected=chosen(10.0)>"10 s"</option>
+                    <option value="60" selected=chosen(60.0)>"1 min"</option>
+                    <option value="300" selected=chosen(300.0)>"5 min"</option>
+                    <option value="3600" selected=chosen(3600.0)>"1 h"</option>
+                    <option value="0" selected=chosen(0.0)>{w::ALL}</option>
                 </select>
             </label>
             <button data-test="pause-view" aria-pressed=move || desk.paused.get().to_string() on:click=move |_| desk.pause(app)>
@@ -230,10 +258,7 @@ pub(crate) fn DeskBar(desk: Desk) -> impl IntoView {
                             <span class="tag warn" role="status">
                                 {format!("{} {}", format::span((secs * 1e9) as u64), w::BEHIND)}
                             </span>
-                            <button on:click=move |_| {
-                                desk.paused.set(false);
-                                desk.view.set(TimeView::default());
-                            }>{w::BACK_TO_LIVE}</button>
+                            <button data-test="back-to-live" on:click=move |_| desk.back()>{w::BACK_TO_LIVE}</button>
                         }
                     })
             }}
@@ -260,6 +285,13 @@ pub(crate) fn layouts() -> Vec<(String, Vec<PaneSpec>)> {
     keep::get("layouts")
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default()
+}
+
+/// Forgets a layout.
+pub(crate) fn forget_layout(name: &str) {
+    let mut all = layouts();
+    all.retain(|(there, _)| there != name);
+    keep::set("layouts", &serde_json::to_string(&all).unwrap_or_default());
 }
 
 /// Saves a layout under a name; one of that name is replaced.

@@ -4,6 +4,8 @@ use plotters::prelude::{IntoDrawingArea as _, SVGBackend};
 use twinbench_plot::{Pane, Point, Theme, draw_pane};
 use wasm_bindgen::{JsCast as _, JsValue};
 
+use super::canvas::Canvas;
+
 /// Readings as comma-separated values: one row a time, one column a channel.
 pub(crate) fn csv(channels: &[(String, String, Vec<Point>)]) -> String {
     let mut rows: Vec<(f64, usize, f64)> = Vec::new();
@@ -56,6 +58,16 @@ pub(crate) fn svg(pane: &Pane, width: u32, height: u32, theme: Theme) -> Option<
         area.present().ok()?;
     }
     Some(text)
+}
+
+/// A pane as the address of a PNG, drawn twice as fine as on the page.
+pub(crate) fn png(pane: &Pane, width: f64, height: f64) -> Option<String> {
+    let document = web_sys::window()?.document()?;
+    let element = document.create_element("canvas").ok()?;
+    let element = element.dyn_into::<web_sys::HtmlCanvasElement>().ok()?;
+    let area = Canvas::sized(&element, width * 2.0, height * 2.0)?.into_drawing_area();
+    draw_pane(pane, &area, super::canvas::theme_of_page(), 2.0).ok()?;
+    element.to_data_url().ok()
 }
 
 /// Offers a file to the person.

@@ -8,16 +8,31 @@ use wasm_bindgen::JsValue;
 use super::{
     canvas::{Canvas, theme_of_page},
     data::{Channel, Channels, Kind},
-    desk::{Desk, PaneSpec},
+    desk::{Desk, Export, PaneSpec},
     export,
     time_view::TimeView,
 };
-use crate::{app::App, format, parts::Ic, parts::watch_size, words as w};
+use crate::{
+    app::App,
+    format,
+    parts::{Ic, Menu, watch_size},
+    words as w,
+};
 
 /// A drag shorter than this many pixels is a click.
 const CLICK: f64 = 4.0;
 /// How much of a range one notch of the wheel leaves.
 const NOTCH: f64 = 0.85;
+
+/// What leaves a pane: words, form, and whether it is the whole session.
+const EXPORTS: [(&str, &str, bool); 6] = [
+    (w::EXPORT_PNG, "png", false),
+    (w::EXPORT_SVG, "svg", false),
+    (w::EXPORT_CSV, "csv", false),
+    (w::EXPORT_PNG_WHOLE, "png", true),
+    (w::EXPORT_SVG_WHOLE, "svg", true),
+    (w::EXPORT_CSV_WHOLE, "csv", true),
+];
 
 /// What the pointer is doing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,9 +122,7 @@ pub(crate) fn PaneView(
         size.try_set((width, height));
     });
 
-    let make = move |columns: usize| {
-        let now = app.now_secs();
-        let range = desk.view.get_untracked().range(now);
+    let make = move |columns: usize, range: (f64, f64)| {
         let spec = spec.get_untracked().unwrap_or_default();
         app.channels.with_value(|channels| {
             picture(
@@ -122,6 +135,7 @@ pub(crate) fn PaneView(
             )
         })
     };
+    let range_now = move || desk.view.get_untracked().range(app.now_secs());
     let draw = move || {
         asked.try_set_value(false);
         let Some(element) = main.get_untracked() else {
@@ -131,7 +145,7 @@ pub(crate) fn PaneView(
             return;
         };
         let columns = element.width() as usize;
-        let pane = make(columns);
+        let pane = make(columns, range_now());
         let area = canvas.into_drawing_area();
         if let Ok(drawn) = draw_pane(&pane, &area, theme_of_page(), scale) {
             layout.set_value(drawn);
@@ -254,7 +268,7 @@ pub(crate) fn PaneView(
             "ArrowLeft" => view.pan((from - to) * 0.1, now),
             "ArrowRight" => view.pan((to - from) * 0.1, now),
             "Home" => TimeView::All,
-            "End" => TimeView::default(),
+            "End" => desk.follow.get_untracked(),
             _ => return,
         });
         event.prevent_default();
@@ -270,48 +284,57 @@ pub(crate) fn PaneView(
         });
     };
     let locked = move || spec.get().is_some_and(|spec| !spec.locked.is_empty());
-    let export = move |form: &'static str| {
-        let name = format!("twinbench-pane-{id}.{form}");
-        match form {
-            "png" => {
-                if let Some(Ok(url)) = main.get_untracked().map(|canvas| canvas.to_data_url()) {
-                    export::save_url(&name, &url);
-                }
+    let export = move |wanted: Export| {
+        let now = app.now_secs();
+        let range = if wanted.whole {
+            TimeView::All.range(now)
+        } else {
+            range_now()
+        };
+        let (width, height) = size.get_untracked();
+        let spec = spec.get_untracked().unwrap_or_default();
+        let name = format!(
+            "twinbench-{}-{id}.{}",
+            if wanted.whole { "whole" } else { "view" },
+            wanted.form
+        );
+        // What is not here yet is asked for first: a file has no holes that a person did not see.
+        leptos::task::spawn_local(async move {
+            for channel in &spec.channels {
+                app.fetch_past(channel, range).await;
             }
-            "svg" => {
-                let (width, height) = size.get_untracked();
-                let text = export::svg(
-                    &make(width as usize),
+            let done = match wanted.form {
+                "csv" => {
+                    let table = app.channels.with_value(|channels| {
+                        let rows = spec.channels.iter().filter_map(|name| {
+                            let channel = channels.get(name)?;
+                            let points = channel.view(range.0, range.1, usize::MAX / 8);
+                            Some((name.clone(), channel.unit.clone(), points))
+                        });
+                        rows.collect::<Vec<_>>()
+                    });
+                    export::save(&name, "text/csv", &JsValue::from_str(&export::csv(&table)))
+                }
+                "svg" => export::svg(
+                    &make(width as usize, range),
                     width as u32,
                     height as u32,
                     theme_of_page(),
-                );
-                if let Some(text) = text {
-                    export::save(&name, "image/svg+xml", &JsValue::from_str(&text));
-                }
+                )
+                .and_then(|text| export::save(&name, "image/svg+xml", &JsValue::from_str(&text))),
+                _ => export::png(&make(width as usize * 2, range), width, height)
+                    .and_then(|url| export::save_url(&name, &url)),
+            };
+            match done {
+                Some(()) => app.say("ok", format!("{} {name}", w::SAVED), ""),
+                None => app.say("bad", w::NOT_SAVED, w::NOT_SAVED_HOW),
             }
-            _ => {
-                let range = desk.view.get_untracked().range(app.now_secs());
-                let spec = spec.get_untracked().unwrap_or_default();
-                let table = app.channels.with_value(|channels| {
-                    let rows = spec.channels.iter().filter_map(|name| {
-                        let channel = channels.get(name)?;
-                        Some((
-                            name.clone(),
-                            channel.unit.clone(),
-                            channel.view(range.0, range.1, usize::MAX / 8),
-                        ))
-                    });
-                    rows.collect::<Vec<_>>()
-                });
-                export::save(&name, "text/csv", &JsValue::from_str(&export::csv(&table)));
-            }
-        }
+        });
     };
     let asked_export = desk.export;
     Effect::new(move || {
-        if let Some(form) = asked_export.get() {
-            export(form);
+        if let Some(wanted) = asked_export.get() {
+            export(wanted);
         }
     });
     let chips = move || {
@@ -319,7 +342,9 @@ pub(crate) fn PaneView(
         let chip = |name: String| {
             let color = color_of(&name);
             let swatch = format!("rgb({},{},{})", color.0, color.1, color.2);
-            let (shown, gone) = (name.clone(), name.clone());
+            let (device, quantity) = name.split_once('/').unwrap_or(("", &name));
+            let (device, shown) = (device.to_owned(), quantity.to_owned());
+            let gone = name.clone();
             let value = {
                 let name = name.clone();
                 move || {
@@ -343,7 +368,8 @@ pub(crate) fn PaneView(
             view! {
                 <span class="channel">
                     <span class="swatch" style:background=swatch></span>
-                    {shown}
+                    <span class="dim">{device}</span>
+                    <strong>{shown}</strong>
                     <span class="mono dim">{value}</span>
                     <button
                         title=title.clone()
@@ -381,14 +407,27 @@ pub(crate) fn PaneView(
             }
         >
             <div class="pane-head">
-                {chips}
-                <span class="grow"></span>
+                <div class="chips">{chips}</div>
                 <button class="plain icon" title=w::LOCK_AXIS aria-label=w::LOCK_AXIS aria-pressed=move || locked().to_string() on:click=lock>
                     <Ic icon=icondata_lu::LuLock />
                 </button>
-                <button class="plain" title=w::EXPORT_PNG on:click=move |_| export("png")>"PNG"</button>
-                <button class="plain" title=w::EXPORT_SVG on:click=move |_| export("svg")>"SVG"</button>
-                <button class="plain" title=w::EXPORT_CSV on:click=move |_| export("csv")>"CSV"</button>
+                <Menu label=w::EXPORT icon=icondata_lu::LuDownload>
+                    {EXPORTS
+                        .iter()
+                        .map(|(words, form, whole)| {
+                            let wanted = Export { form, whole: *whole };
+                            view! {
+                                <button
+                                    role="menuitem"
+                                    data-export=format!("{form}-{}", if *whole { "whole" } else { "view" })
+                                    on:click=move |_| export(wanted)
+                                >
+                                    {*words}
+                                </button>
+                            }
+                        })
+                        .collect_view()}
+                </Menu>
                 {(!alone)
                     .then(|| {
                         view! {
@@ -410,7 +449,7 @@ pub(crate) fn PaneView(
                 on:pointerleave=move |_| desk.cursor.set(None)
                 on:wheel=wheel
                 on:contextmenu=move |event| event.prevent_default()
-                on:dblclick=move |_| desk.view.set(TimeView::default())
+                on:dblclick=move |_| desk.back()
                 on:keydown=keys
             >
                 <canvas node_ref=main></canvas>

@@ -21,6 +21,11 @@ impl Default for TimeView {
 }
 
 impl TimeView {
+    /// What follows well on a clock that shows `now`: more of the past once there is one.
+    pub(crate) fn fitting(now: f64) -> Self {
+        Self::Follow(if now < 100.0 { 60.0 } else { 300.0 })
+    }
+
     /// First and last second when the bench's clock shows `now`.
     pub(crate) fn range(self, now: f64) -> (f64, f64) {
         match self {

@@ -88,13 +88,13 @@ fn DeviceFacts(id: String) -> impl IntoView {
 pub(crate) fn event_link(app: App, event: &EventRow) -> impl IntoView + use<> {
     let id = event.id;
     let at = event.at;
-    let (lane, title) = (event.lane.clone(), event.title.clone());
+    let (lane, title) = (event.lane.clone(), format::plain(&event.title));
     view! {
         <li>
             <button class="plain" on:click=move |_| app.pick.set(Pick::Event(id))>
                 <span class="mono dim">{move || app.time(at)}</span>
                 <span class="tag">{lane}</span>
-                <span>{title}</span>
+                <span class="one-line">{title}</span>
             </button>
         </li>
     }
@@ -148,7 +148,7 @@ fn EventFacts(id: u64) -> impl IntoView {
         });
         view! {
             <section>
-                <h3>{event.title.clone()}</h3>
+                <h3 class="title">{format::plain(&event.title)}</h3>
                 <dl class="facts-list">
                     <dt>{w::LANE}</dt>
                     <dd>{event.lane.clone()}</dd>

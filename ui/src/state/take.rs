@@ -76,7 +76,10 @@ pub(crate) fn take(app: App, frame: Frame) {
             Change::Devices(rows) => app.live.devices().update(|known| {
                 merge_rows(known, rows);
             }),
-            Change::Events(events) => app.live.events().update(|known| known.add(events)),
+            Change::Events(events) => {
+                crate::notify::alerts(app, &events, frame.at);
+                app.live.events().update(|known| known.add(events));
+            }
             Change::Channels(channels) => app.live.channels().update(|known| {
                 known.retain(|there| channels.iter().all(|new| new.name != there.name));
                 known.extend(channels);

@@ -6,7 +6,7 @@ use twinbench_plot::color_of;
 
 use crate::{
     app::App,
-    chart::{Desk, DeskBar, Panes, TimeView, layouts, save_layout},
+    chart::{Desk, DeskBar, Export, Panes, TimeView, forget_layout, layouts, save_layout},
     keys::Command,
     parts::{Empty, Ic, Split},
     state::LiveStoreFields as _,
@@ -22,7 +22,7 @@ pub(crate) fn Charts() -> impl IntoView {
         .iter()
         .find(|(name, _)| name.is_empty())
         .map(|(_, panes)| panes.clone());
-    let desk = Desk::new(Vec::new());
+    let desk = Desk::new(Vec::new(), app.now_secs());
     match last {
         Some(panes) => desk.panes.set(panes),
         None => desk.panes.set(first_panes(app)),
@@ -61,8 +61,10 @@ pub(crate) fn Charts() -> impl IntoView {
         naming.set(String::new());
         app.say("ok", w::LAYOUT_SAVED, "");
     };
+    let loaded = RwSignal::new(String::new());
     let load = move |event| {
         let name = event_target_value(&event);
+        loaded.set(name.clone());
         if let Some((_, panes)) = layouts().into_iter().find(|(there, _)| *there == name) {
             for name in panes.iter().flat_map(|spec| &spec.channels) {
                 app.open_channel(name);
@@ -83,6 +85,23 @@ pub(crate) fn Charts() -> impl IntoView {
                 <option value="">{w::LAYOUT}</option>
                 {move || names.get().into_iter().map(|name| view! { <option value=name.clone()>{name.clone()}</option> }).collect_view()}
             </select>
+            {move || (!loaded.get().is_empty()).then(|| view! {
+                <button
+                    class="icon"
+                    title=w::FORGET_LAYOUT
+                    aria-label=w::FORGET_LAYOUT
+                    data-test="forget-layout"
+                    on:click=move |_| {
+                        let gone = loaded.get_untracked();
+                        forget_layout(&gone);
+                        names.update(|names| names.retain(|name| *name != gone));
+                        loaded.set(String::new());
+                        app.say("ok", w::LAYOUT_FORGOTTEN, "");
+                    }
+                >
+                    <Ic icon=lu::LuTrash2 />
+                </button>
+            })}
             <form class="row" on:submit=save>
                 <input
                     data-test="layout-name"
@@ -148,13 +167,13 @@ pub(crate) fn obey(app: App, desk: Desk) {
                 desk.marks.set(Vec::new());
             }
             Command::Export => {
-                desk.export.set(Some("png"));
+                desk.export.set(Some(Export {
+                    form: "png",
+                    whole: false,
+                }));
                 desk.export.set(None);
             }
-            Command::Live => {
-                desk.paused.set(false);
-                desk.view.set(TimeView::default());
-            }
+            Command::Live => desk.back(),
             _ => {}
         },
         _ => {}
@@ -186,6 +205,13 @@ pub(crate) fn obey(app: App, desk: Desk) {
                 .set(TimeView::between((secs - half).max(0.0), secs + half));
         }
     });
+}
+
+/// Whether a channel is the first of its device in the list, which is sorted by name.
+fn first_of_device(app: App, name: &str) -> bool {
+    let list = app.live.channels().read_untracked();
+    let at = list.iter().position(|info| info.name == name);
+    at.is_some_and(|at| at == 0 || list[at - 1].device != list[at].device)
 }
 
 /// The channels by device; they are dragged, or pressed.
@@ -222,9 +248,13 @@ fn ChannelList(desk: Desk) -> impl IntoView {
                     let color = color_of(&info.name);
                     let swatch = format!("rgb({},{},{})", color.0, color.1, color.2);
                     let (drag, press) = (info.name.clone(), info.name.clone());
+                    let quantity = info.name.split_once('/').map_or(&*info.name, |(_, quantity)| quantity).to_owned();
+                    let device = first_of_device(app, &info.name).then(|| view! { <h3 class="mono">{info.device.clone()}</h3> });
                     view! {
+                        {device}
                         <button
                             class="channel"
+                            title=info.name.clone()
                             draggable="true"
                             data-channel=info.name.clone()
                             on:dragstart=move |event| {
@@ -243,7 +273,7 @@ fn ChannelList(desk: Desk) -> impl IntoView {
                             }
                         >
                             <span class="swatch" style:background=swatch></span>
-                            <span class="grow" style:text-align="left" style:overflow="hidden" style:text-overflow="ellipsis">{info.name.clone()}</span>
+                            <span class="grow" style:text-align="left" style:overflow="hidden" style:text-overflow="ellipsis">{quantity}</span>
                             <span class="dim">{info.unit.clone()}</span>
                         </button>
                     }

@@ -3,7 +3,10 @@
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen_futures::JsFuture;
 
-use super::start::dropped;
+use super::{
+    read::text,
+    start::{dropped, open},
+};
 use crate::{api, app::App, words as w};
 
 /// Shows where to drop while a file is over the window, and makes a bench of it.
@@ -68,8 +71,9 @@ async fn take(app: App, file: web_sys::File) {
     };
     let mut body = bench;
     body["elf"] = crate::board::to_base64(&bytes).into();
+    app.say("", format!("{} {name}", w::STARTING), "");
     match api::post(&app.place(), "/bench/new", &body).await {
-        Ok(_) => app.say("ok", w::NEW_BENCH_MADE, ""),
+        Ok(made) => open(app, text(&made, &["file"])),
         Err(trouble) => app.trouble(&trouble),
     }
 }

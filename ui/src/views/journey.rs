@@ -56,6 +56,39 @@ pub(crate) struct Chip {
     pub(crate) text: String,
 }
 
+/// Which lanes have an event in a range.
+fn busy<'a>(
+    events: impl Iterator<Item = &'a EventRow>,
+    (from, to): (f64, f64),
+) -> [bool; LANES.len()] {
+    let mut busy = [false; LANES.len()];
+    for event in events {
+        if let Some(lane) = LANES.iter().position(|name| *name == event.lane)
+            && (from..=to).contains(&(event.at as f64 / 1e9))
+        {
+            busy[lane] = true;
+        }
+    }
+    busy
+}
+
+/// Upper edges of the lanes, and the lower edge of the last: lanes in which nothing happens are as
+/// high as their name.
+fn tops(busy: &[bool; LANES.len()], height: f64) -> Vec<f64> {
+    let quiet = CHIP + 8.0;
+    let count = busy.iter().filter(|busy| **busy).count();
+    let room = height - HEAD - (LANES.len() - count) as f64 * quiet;
+    // A lane higher than five chips is empty below.
+    let tall = (room / count.max(1) as f64).clamp(CHIP + 4.0, 5.0 * (CHIP + 2.0) + 6.0);
+    let mut at = HEAD;
+    let mut tops = vec![at];
+    for busy in busy {
+        at += if *busy { tall } else { quiet };
+        tops.push(at);
+    }
+    tops
+}
+
 /// Places chips: each in its lane at its time, in the first row in which it is free; where there is
 /// no room a chip is a tick.
 pub(crate) fn place<'a>(
@@ -63,9 +96,14 @@ pub(crate) fn place<'a>(
     (from, to): (f64, f64),
     (width, height): (f64, f64),
 ) -> Vec<Chip> {
-    let lane_height = ((height - HEAD) / LANES.len() as f64).max(CHIP + 4.0);
-    let rows = ((lane_height - 4.0) / (CHIP + 2.0)).floor().max(1.0) as usize;
-    let mut taken: Vec<Vec<Vec<(f64, f64)>>> = vec![vec![Vec::new(); rows]; LANES.len()];
+    let events: Vec<&EventRow> = events.collect();
+    let tops = tops(&busy(events.iter().copied(), (from, to)), height);
+    let rows: Vec<usize> = tops
+        .windows(2)
+        .map(|lane| ((lane[1] - lane[0] - 4.0) / (CHIP + 2.0)).floor().max(1.0) as usize)
+        .collect();
+    let mut taken: Vec<Vec<Vec<(f64, f64)>>> = 
+        rows.iter().map(|rows| vec![Vec::new(); *rows]).collect();
     let scale = (width - NAMES) / (to - from).max(1e-9);
     let mut chips = Vec::new();
     for event in events {
@@ -77,24 +115,25 @@ pub(crate) fn place<'a>(
             continue;
         }
         let x = NAMES + (secs - from) * scale;
-        let wanted = (event.title.chars().count() as f64 * 6.2 + 10.0).clamp(WIDE, 180.0);
+        let text = format::plain(&event.title);
+        let wanted = (text.chars().count() as f64 * 6.2 + 12.0).clamp(WIDE, 190.0);
         let end = x + wanted + 2.0;
         let apart = |other: &(f64, f64)| other.1 <= x || end <= other.0;
         let row = taken[lane].iter().position(|row| row.iter().all(apart));
         let (row, wide) = match row {
             Some(row) => (row, wanted),
-            None => (rows - 1, 4.0),
+            None => (rows[lane] - 1, 4.0),
         };
-        if row < rows && wide > 4.0 {
+        if wide > 4.0 {
             taken[lane][row].push((x, end));
         }
         chips.push(Chip {
             id: event.id,
             x,
-            y: HEAD + lane as f64 * lane_height + 2.0 + row as f64 * (CHIP + 2.0),
+            y: tops[lane] + 2.0 + row as f64 * (CHIP + 2.0),
             width: wide,
             lane,
-            text: event.title.clone(),
+            text,
         });
     }
     chips
@@ -174,7 +213,12 @@ pub(crate) fn Journey() -> impl IntoView {
                 size,
             )
         });
-        draw(&element, size, range, &placed, chain.as_ref());
+        let edges = app.live.events().with_untracked(|events| {
+            let kept = events.all();
+            let kept = kept.filter(|event| device.is_empty() || event.device == device);
+            tops(&busy(kept, range), size.1)
+        });
+        draw(&element, size, range, (&placed, &edges), chain.as_ref());
         chips.set_value(placed);
     });
     let point = move |event: &web_sys::MouseEvent| {
@@ -356,6 +400,15 @@ fn css(color: RGBColor, alpha: f64) -> String {
     format!("rgba({},{},{},{alpha})", color.0, color.1, color.2)
 }
 
+/// A round span of at least so many seconds.
+fn round_step(least: f64) -> f64 {
+    const NICE: [f64; 16] = [
+        0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+    ];
+    let found = NICE.into_iter().find(|step| *step >= least);
+    found.unwrap_or_else(|| (least / 600.0).ceil() * 600.0)
+}
+
 /// The colour of a lane.
 fn color(lane: usize, theme: Theme) -> RGBColor {
     match LANES.get(lane).copied() {
@@ -378,7 +431,7 @@ fn draw(
     element: &web_sys::HtmlCanvasElement,
     (width, height): (f64, f64),
     (from, to): (f64, f64),
-    chips: &[Chip],
+    (chips, edges): (&[Chip], &[f64]),
     chain: Option<&(u64, BTreeSet<u64>)>,
 ) {
     let ratio = window().device_pixel_ratio();
@@ -402,11 +455,11 @@ fn draw(
     let theme = theme_of_page();
     context.set_fill_style_str(&css(theme.surface(), 1.0));
     context.fill_rect(0.0, 0.0, width, height);
-    let lane_height = ((height - HEAD) / LANES.len() as f64).max(CHIP + 4.0);
+    let floor = edges.last().copied().unwrap_or(height);
     context.set_text_baseline("middle");
     context.set_font("12px system-ui, sans-serif");
-    for (at, name) in LANES.iter().enumerate() {
-        let y = HEAD + at as f64 * lane_height;
+    for (at, (name, edge)) in LANES.iter().zip(edges.windows(2)).enumerate() {
+        let (y, lane_height) = (edge[0], edge[1] - edge[0]);
         context.set_fill_style_str(&css(theme.line(), 1.0));
         context.fill_rect(0.0, y, width, 1.0);
         context.set_fill_style_str(&css(color(at, theme), 1.0));
@@ -417,21 +470,25 @@ fn draw(
     }
     let scale = (width - NAMES) / (to - from).max(1e-9);
     context.set_font("11px monospace");
-    let steps = ((width - NAMES) / 130.0).max(1.0) as u32;
-    for step in 0..steps {
-        let secs = from + (to - from) * f64::from(step) / f64::from(steps);
+    context.set_fill_style_str(&css(theme.line(), 1.0));
+    context.fill_rect(0.0, floor, width, 1.0);
+    let step = round_step((to - from) * 130.0 / (width - NAMES).max(1.0));
+    let first = (from / step).ceil().max(0.0);
+    for at in 0..64 {
+        let secs = (first + f64::from(at)) * step;
         let x = NAMES + (secs - from) * scale;
+        if secs > to || x + 40.0 > width {
+            break;
+        }
         context.set_fill_style_str(&css(theme.line(), 1.0));
-        context.fill_rect(x, HEAD, 1.0, height - HEAD);
+        context.fill_rect(x.round(), HEAD - 4.0, 1.0, floor - HEAD + 4.0);
         context.set_fill_style_str(&css(theme.text_dim(), 1.0));
-        context.set_text_align("left");
         let _ = context.fill_text(
-            &format::clock((secs.max(0.0) * 1e9) as u64),
-            x + 2.0,
+            &format::clock((secs * 1e9).round() as u64),
+            x + 4.0,
             HEAD / 2.0,
         );
     }
-    context.set_text_align("left");
     context.set_font("11px system-ui, sans-serif");
     // The lines of a chain lie under its chips.
     if let Some((_, lit)) = chain {
@@ -511,6 +568,16 @@ mod tests {
         let first = wide[0];
         assert_eq!(hit(&chips, first.x + 2.0, first.y + 2.0), Some(first.id));
         assert_eq!(hit(&chips, 1.0, 1.0), None);
+    }
+
+    #[test]
+    fn quiet_lanes_leave_their_room_to_busy_ones() {
+        let mut busy = [false; LANES.len()];
+        busy[1] = true;
+        let tops = tops(&busy, 800.0);
+        assert_eq!(tops.len(), LANES.len() + 1);
+        assert!(tops[2] - tops[1] > 2.0 * (tops[1] - tops[0]), "{tops:?}");
+        assert_eq!((round_step(3.0), round_step(700.0)), (5.0, 1200.0));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(crate) fn Machines() -> impl IntoView {
             <h1>{w::MACHINES}</h1>
             <button on:click=move |_| asked.again()>{w::CHECK_AGAIN}</button>
         </div>
-        <div class="scroll pad stack">
+        <div class="scroll machines">
             <Settings />
             {move || match state.get() {
                 None => view! { <Loading what=w::CONNECTING /> }.into_any(),
@@ -86,7 +86,7 @@ pub(crate) fn Machines() -> impl IntoView {
                             </tbody>
                         </table>
                     </section>
-                    <section class="card" data-test="strings">
+                    <section class="card wide" data-test="strings">
                         <h2>{w::CONNECTION_STRINGS}</h2>
                         <p class="hint">{w::CONNECTION_STRINGS_HOW}</p>
                         <table class="plain">
@@ -104,9 +104,29 @@ pub(crate) fn Machines() -> impl IntoView {
                             </tbody>
                         </table>
                     </section>
-                    <section class="card" data-test="certificates">
+                    <section class="card wide stack" data-test="certificates">
                         <h2>{w::CERTIFICATES}</h2>
-                        <Tree value=part(&asked.value().unwrap_or_default(), &["certificates", "certificate"]) />
+                        {
+                            let certificates = part(&asked.value().unwrap_or_default(), &["certificates", "certificate"]);
+                            let authority = text(&certificates, &["authority"]);
+                            let trust = text(&certificates, &["trust"]);
+                            if authority.is_empty() && trust.is_empty() {
+                                view! { <Tree value=certificates /> }.into_any()
+                            } else {
+                                view! {
+                                    <p class="row wrap">
+                                        <span class="dim">{w::AUTHORITY}</span>
+                                        <span class="mono">{authority.clone()}</span>
+                                        <CopyButton text=authority label=w::COPY />
+                                    </p>
+                                    <details>
+                                        <summary>{w::TRUST_HOW}</summary>
+                                        <pre class="trust">{trust}</pre>
+                                    </details>
+                                }
+                                .into_any()
+                            }
+                        }
                         {
                             let folder = text(&asked.value().unwrap_or_default(), &["data", "data_folder", "dataFolder"]);
                             (!folder.is_empty()).then(|| view! { <p class="row"><span class="dim">{w::DATA_FOLDER}</span><span class="mono">{folder}</span></p> })
@@ -133,7 +153,7 @@ fn Settings() -> impl IntoView {
     let themed = move |name: Theme| move || app.theme.get() == name;
     let timed = move |form: TimeForm| move || app.times.get() == form;
     view! {
-        <section class="card row" data-test="settings">
+        <section class="card wide row" data-test="settings">
             <h2 style:margin="0 12px 0 0">{w::SETTINGS}</h2>
             <Field label=w::THEME_NAME>
                 <select data-test="theme-select" on:change=theme>
@@ -149,6 +169,15 @@ fn Settings() -> impl IntoView {
                     <option value="relative" selected=timed(TimeForm::Relative)>{w::TIMES_RELATIVE}</option>
                 </select>
             </Field>
+            <label class="row" title=w::NOTIFY_HOW>
+                <input
+                    type="checkbox"
+                    data-test="notify"
+                    prop:checked=crate::notify::wanted()
+                    on:change=move |event| crate::notify::want(event_target_checked(&event))
+                />
+                {w::NOTIFY}
+            </label>
         </section>
     }
 }

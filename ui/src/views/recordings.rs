@@ -56,6 +56,7 @@ pub(crate) fn Recordings() -> impl IntoView {
         let alerts = number(&recording, &["alerts"])
             .map(|n| n.to_string())
             .unwrap_or_default();
+        let runs = recording.get("running").and_then(Value::as_bool).unwrap_or(false);
         let tick = move |_| {
             let name = told.clone();
             ticked.update(|ticked| {
@@ -76,7 +77,7 @@ pub(crate) fn Recordings() -> impl IntoView {
         view! {
             <tr data-recording=name.clone()>
                 <td><input type="checkbox" aria-label=w::COMPARE prop:checked=is_ticked on:click=tick /></td>
-                <td class="mono">{name.clone()}</td>
+                <td><span class="row"><span class="mono">{name.clone()}</span>{runs.then(|| view! { <span class="tag bad">{w::REC}</span> })}</span></td>
                 <td class="number">{length}</td>
                 <td class="number">{devices}</td>
                 <td class="number">{alerts}</td>
@@ -91,8 +92,7 @@ pub(crate) fn Recordings() -> impl IntoView {
     view! {
         <div class="head">
             <h1>{w::RECORDINGS}</h1>
-            <button data-test="record-here" on:click=move |_| app.run(Command::Record)>{w::KEY_RECORD}</button>
-            <button data-test="compare" disabled=move || ticked.read().len() != 2 title=w::COMPARE_HOW on:click=compare>{w::COMPARE}</button>
+            <button class="primary" data-test="compare" disabled=move || ticked.read().len() != 2 title=w::COMPARE_HOW on:click=compare>{w::COMPARE}</button>
             <span class="dim">{move || (ticked.read().len() != 2).then_some(w::COMPARE_HOW)}</span>
         </div>
         <div class="fill scroll">

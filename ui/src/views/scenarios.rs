@@ -148,9 +148,13 @@ fn Run(run: String) -> impl IntoView {
                     </span>
                 </div>
                 <div class="scroll">
-                    {steps_of(&value).into_iter().map(|(name, steps)| view! {
-                        <h2 class="pad">{name}</h2>
-                        <ol class="steps">{steps.into_iter().map(step).collect_view()}</ol>
+                    {steps_of(&value).into_iter().map(|(name, steps)| {
+                        let waits = steps.is_empty() && !matches!(overall, "passed" | "failed");
+                        view! {
+                            <h2 class="pad">{name}</h2>
+                            {waits.then(|| view! { <div class="pad stack"><div class="bar"></div><p class="hint">{w::RUN_GOES}</p></div> })}
+                            <ol class="steps">{steps.into_iter().map(step).collect_view()}</ol>
+                        }
                     }).collect_view()}
                 </div>
             }
@@ -213,7 +217,7 @@ fn FromSession() -> impl IntoView {
                             <input type="checkbox" prop:checked=move || ticked.read().contains(&id) on:click=move |_| ticked.update(|ticked| if !ticked.remove(&id) { ticked.insert(id); }) />
                             <span class="mono dim">{move || app.time(at)}</span>
                             <span class="tag">{event.lane}</span>
-                            <span class="one-line">{event.title}</span>
+                            <span class="one-line">{format::plain(&event.title)}</span>
                         </label>
                     }
                 }).collect_view()}

@@ -9,11 +9,14 @@ use super::read::{Asked, part, text};
 use crate::{
     app::App,
     format, keep,
-    parts::{Field, Ic},
+    parts::{Field, Glow, Ic, Spark},
     route::Route,
     state::{LiveStoreFields as _, list_of},
     words as w,
 };
+
+/// Devices that stand on the start page.
+const TILES: usize = 6;
 
 /// A bench that was open on this page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,84 +69,166 @@ pub(crate) fn Start() -> impl IntoView {
     });
     let benches = Asked::new(app, "/bench/benches", 0);
     let sessions = Asked::new(app, "/bench/recordings", 0);
-    let open =
-        move |file: String| app.act("/bench/open", json!({ "file": file }), w::NEW_BENCH_MADE);
+    let rows = Memo::new(move |_| app.live.devices().read().len().min(TILES));
+    let known = Memo::new(move |_| {
+        list_of(&part(
+            &benches.value().unwrap_or_default(),
+            &["benches", "examples"],
+        ))
+    });
     view! {
         <div class="scroll">
             <div class="start">
                 <div class="hero">
-                    <img src="icon.svg" width="56" height="56" alt="" />
+                    <img src="icon.svg" width="48" height="48" alt="" />
                     <div>
                         <h1>{w::TITLE}</h1>
                         <p class="dim">{w::WELCOME}</p>
                     </div>
                 </div>
                 <section class="card">
-                    <h2>{w::THIS_BENCH} ": " <span data-test="this-bench">{move || name.get().map(|(name, _)| name)}</span></h2>
-                    <p class="dim">{move || name.get().map(|(_, devices)| format::count(devices, w::DEVICE))}</p>
-                    <div class="choices" style:margin-top="12px">
-                        <a class="button choice" data-test="see-telemetry" href=Route::Charts.hash()>
+                    <h2>
+                        {w::THIS_BENCH} ": "
+                        <span data-test="this-bench">{move || name.get().map(|(name, _)| name)}</span>
+                        <span class="dim">{move || name.get().map(|(_, devices)| format!("  {}", format::count(devices, w::DEVICE)))}</span>
+                    </h2>
+                    <div class="tiles">
+                        <For each=move || 0..rows.get() key=|at| *at children=move |at| view! { <Tile at /> } />
+                    </div>
+                    <div class="row wrap">
+                        <a class="button primary" data-test="see-telemetry" href=Route::Charts.hash()>
                             <Ic icon=lu::LuChartLine />
                             {w::SEE_TELEMETRY}
                         </a>
                         {move || board.get().map(|id| (Route::Device(id.clone()).hash(), id)).map(|(hash, id)| view! {
-                            <a class="button choice" data-test="see-board" href=hash>
+                            <a class="button" data-test="see-board" href=hash>
                                 <Ic icon=lu::LuCpu />
                                 {w::SEE_BOARD} " " <span class="mono">{id}</span>
                             </a>
                         })}
-                        <a class="button choice" href=Route::Fleet.hash()>
+                        <a class="button" href=Route::Fleet.hash()>
                             <Ic icon=lu::LuList />
                             {w::SEE_FLEET}
                         </a>
                     </div>
                 </section>
-                <section class="card">
+                <section class="card" data-test="examples">
                     <h2>{w::EXAMPLES}</h2>
                     <p class="hint">{w::EXAMPLES_HOW}</p>
-                    <div class="choices" style:margin-top="12px">
+                    <div class="choices">
                         {move || {
-                            let found = list_of(&part(&benches.value().unwrap_or_default(), &["benches", "examples"]));
+                            let found = known.get();
                             if found.is_empty() {
                                 return view! { <p class="dim">{w::NO_EXAMPLES}</p> }.into_any();
                             }
+                            let here = name.get().map(|(name, _)| name);
                             found.into_iter().map(|bench| {
                                 let file = text(&bench, &["file", "path"]);
-                                let shown = file.clone();
+                                let called = text(&bench, &["name"]);
+                                let devices = super::read::number(&bench, &["devices"]).unwrap_or(0);
+                                let runs = (here.as_ref() == Some(&called)).then(|| view! { <span class="tag ok">{w::RUNS}</span> });
+                                let (shown, key) = (file.clone(), called.clone());
                                 view! {
-                                    <button class="choice" on:click=move |_| open(file.clone())>
+                                    <button class="choice" data-example=key on:click=move |_| open(app, file.clone())>
                                         <Ic icon=lu::LuPlay />
-                                        <span class="what"><strong>{text(&bench, &["name"])}</strong><span class="dim mono">{shown}</span></span>
+                                        <span class="what"><strong>{called}</strong><span class="dim mono">{shown}</span></span>
+                                        {runs}
+                                        <span class="dim">{format::count(devices, w::DEVICE)}</span>
                                     </button>
                                 }
                             }).collect_view().into_any()
                         }}
                     </div>
                 </section>
-                <section class="card">
+                <NewBench />
+                <section class="card" data-test="recent">
                     <h2>{w::RECENT}</h2>
                     <div class="choices">
                         {move || {
                             let here = name.get().map(|(name, _)| name);
-                            list.get().into_iter().map(|bench| {
+                            let known = known.get();
+                            list.get().into_iter().take(5).map(|bench| {
                                 let runs = (here.as_ref() == Some(&bench.name)).then(|| view! { <span class="tag ok">{w::RUNS}</span> });
+                                let file = known.iter().find(|there| text(there, &["name"]) == bench.name).map(|there| text(there, &["file", "path"]));
+                                let there = file.is_some();
                                 view! {
-                                    <div class="row"><Ic icon=lu::LuFolder /><span>{bench.name}</span><span class="dim">{format::count(bench.devices, w::DEVICE)}</span>{runs}</div>
+                                    <button class="choice line" disabled=!there on:click=move |_| if let Some(file) = file.clone() { open(app, file) }>
+                                        <Ic icon=lu::LuFolder />
+                                        <span class="what">{bench.name}</span>
+                                        {runs}
+                                        <span class="dim">{format::count(bench.devices, w::DEVICE)}</span>
+                                    </button>
                                 }
                             }).collect_view()
                         }}
                     </div>
                     <h2 style:margin-top="16px">{w::RECENT_SESSIONS}</h2>
                     <div class="choices">
-                        {move || sessions.rows().into_iter().take(6).map(|session| view! {
-                            <a href=Route::Recordings.hash() class="row"><Ic icon=lu::LuFilm /><span class="mono">{text(&session, &["name", "file", "path"])}</span></a>
+                        {move || sessions.rows().into_iter().take(4).map(|session| {
+                            let length = super::read::number(&session, &["length_ns", "length"]).map(format::span);
+                            view! {
+                                <a href=Route::Recordings.hash() class="button choice line">
+                                    <Ic icon=lu::LuFilm />
+                                    <span class="what mono">{text(&session, &["name", "file", "path"])}</span>
+                                    <span class="dim">{length}</span>
+                                </a>
+                            }
                         }).collect_view()}
                     </div>
                 </section>
-                <NewBench />
             </div>
         </div>
     }
+}
+
+/// A device of this bench with its newest value.
+#[component]
+fn Tile(at: usize) -> impl IntoView {
+    let app = expect_context::<App>();
+    let row = Memo::new(move |_| {
+        let rows = app.live.devices().read();
+        rows.get(at).cloned().unwrap_or_default()
+    });
+    let value = Memo::new(move |_| {
+        row.read().pinned.as_ref().map_or_else(
+            || "\u{2013}".to_owned(),
+            |pinned| format::value(pinned.value, &pinned.unit),
+        )
+    });
+    let spark = Memo::new(move |_| {
+        let row = row.read();
+        let pinned = row.pinned.as_ref();
+        pinned.map(|pinned| pinned.spark.clone()).unwrap_or_default()
+    });
+    let what = move || {
+        let row = row.read();
+        row.board.clone().unwrap_or_else(|| row.backend.clone())
+    };
+    view! {
+        <a class="tile" href=move || Route::Device(row.read().id.clone()).hash()>
+            <span class=move || format!("dot {}", super::fleet::state_class(&row.read()))></span>
+            <span class="what"><strong class="mono">{move || row.read().id.clone()}</strong><span class="dim">{what}</span></span>
+            <Spark values=spark />
+            <span class="number big"><Glow text=value /></span>
+        </a>
+    }
+}
+
+/// Opens a bench file: in a process that is asked to, with an API of its own.
+pub(crate) fn open(app: App, file: String) {
+    app.say("", format!("{} {file}", w::STARTING), "");
+    app.act_then("/bench/open".to_owned(), json!({ "file": file }), move |answer| {
+        show(&answer);
+    });
+}
+
+/// Shows the bench that an answer tells of.
+pub(crate) fn show(answer: &Value) {
+    crate::place::go(
+        &text(answer, &["origin"]),
+        &text(answer, &["key"]),
+        &text(answer, &["url"]),
+    );
 }
 
 /// The form of a new bench.
@@ -162,29 +247,36 @@ fn NewBench() -> impl IntoView {
             "backend": backend.get_untracked(),
             "firmware": firmware.get_untracked(),
         });
-        app.act("/bench/new", body, w::NEW_BENCH_MADE);
+        app.act_then("/bench/new".to_owned(), body, move |answer| {
+            open(app, text(&answer, &["file"]));
+        });
     };
     let bind = |signal: RwSignal<String>| move |event| signal.set(event_target_value(&event));
+    let fields = move || backend.get() != "simulated";
     view! {
         <form class="card stack" data-test="new-bench" on:submit=make>
             <h2>{w::NEW_BENCH}</h2>
-            <Field label=w::NEW_BENCH_NAME><input prop:value=move || name.get() on:input=bind(name) required=true /></Field>
-            <Field label=w::BOARD>
-                <select on:change=bind(board)>
-                    <option value="az3166">"MXChip AZ3166"</option>
-                    <option value="stm32f4discovery">"STM32F4 Discovery"</option>
-                </select>
-            </Field>
-            <Field label=w::BACKEND>
-                <select on:change=bind(backend)>
-                    <option value="emulator">"emulator"</option>
-                    <option value="simulated">"simulated"</option>
-                    <option value="renode">"renode"</option>
-                    <option value="probe">"probe"</option>
-                </select>
-            </Field>
-            <Field label=w::FIRMWARE><input class="mono" prop:value=move || firmware.get() on:input=bind(firmware) /></Field>
-            <div class="row"><button class="primary">{w::NEW_BENCH_MAKE}</button><span class="hint">{w::DROP_ELF}</span></div>
+            <div class="fields">
+                <Field label=w::NEW_BENCH_NAME><input data-test="new-name" prop:value=move || name.get() on:input=bind(name) required=true /></Field>
+                <Field label=w::BACKEND>
+                    <select data-test="new-backend" on:change=bind(backend)>
+                        <option value="emulator">"emulator"</option>
+                        <option value="simulated">"simulated (no firmware)"</option>
+                        <option value="renode">"renode"</option>
+                        <option value="probe">"probe (a real board)"</option>
+                    </select>
+                </Field>
+                <Show when=fields>
+                    <Field label=w::BOARD>
+                        <select on:change=bind(board)>
+                            <option value="az3166">"MXChip AZ3166"</option>
+                            <option value="stm32f4discovery">"STM32F4 Discovery"</option>
+                        </select>
+                    </Field>
+                    <Field label=w::FIRMWARE><input class="mono" prop:value=move || firmware.get() on:input=bind(firmware) /></Field>
+                </Show>
+            </div>
+            <div class="row wrap"><button class="primary" data-test="make">{w::NEW_BENCH_MAKE}</button><span class="hint">{w::DROP_ELF}</span></div>
         </form>
     }
 }
@@ -200,8 +292,13 @@ pub(crate) fn dropped(name: &str, bytes: &[u8]) -> Option<Value> {
         .rsplit('/')
         .next()
         .unwrap_or(name)
-        .trim_end_matches(".elf")
-        .to_owned();
+        .trim_end_matches(".elf");
+    // What the bench takes for a name, and no more.
+    let stem: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' })
+        .take(48)
+        .collect();
     is_elf(bytes).then(
         || json!({ "name": stem, "board": "az3166", "backend": "emulator", "file_name": name }),
     )

@@ -49,8 +49,11 @@ pub(crate) fn Twins(open: Option<(String, String)>) -> impl IntoView {
     });
     let opened = open.clone();
     let selected = Memo::new(move |_| {
-        let open = opened.as_ref()?;
-        rows.read().iter().position(|entity| id_of(entity) == *open)
+        let rows = rows.read();
+        match &opened {
+            Some(open) => rows.iter().position(|entity| id_of(entity) == *open),
+            None => (!rows.is_empty()).then_some(0),
+        }
     });
     let go = move |row: usize| {
         if let Some(entity) = rows.with_untracked(|rows| rows.get(row).cloned()) {
@@ -85,18 +88,26 @@ pub(crate) fn Twins(open: Option<(String, String)>) -> impl IntoView {
                 <Empty what=w::NO_ENTITIES how=w::NO_ENTITIES_HOW><button on:click=move |_| list.again()>{w::REFRESH}</button></Empty>
             }.into_any(),
             Some(None) => view! {
-                <Grid label=w::ENTITIES columns=&COLUMNS widths="minmax(120px, 1fr) 130px 110px" rows=Signal::derive(move || rows.read().len()) selected=selected select=go open=go cells=cells />
+                <Grid label=w::ENTITIES columns=&COLUMNS widths="minmax(120px, 1fr) minmax(130px, 1.2fr) 100px" rows=Signal::derive(move || rows.read().len()) selected=selected select=go open=go cells=cells />
             }.into_any(),
         }}
     }
     .into_any();
     let second = match open {
         Some((name, key)) => view! { <Entity name key /> }.into_any(),
-        None => view! { <Empty what=w::PICK_ENTITY how=w::PICK_ENTITY_HOW /> }.into_any(),
+        None => {
+            // Nobody begins with an empty page: the first one stands there until another is picked.
+            let first = Memo::new(move |_| rows.read().first().map(id_of));
+            (move || match first.get() {
+                Some((name, key)) => view! { <Entity name key /> }.into_any(),
+                None => view! { <Empty what=w::PICK_ENTITY how=w::PICK_ENTITY_HOW /> }.into_any(),
+            })
+            .into_any()
+        }
     };
     view! {
         <div class="head"><h1>{w::TWINS}</h1></div>
-        <Split name="twins" size=440.0 first=first second=second />
+        <Split name="twins" size=480.0 first=first second=second />
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     _bench: Kept,
     _driver: Kept,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn root() -> PathBuf {
@@ -80,6 +80,16 @@ fn start(command: &mut Command, log: &Path) -> Kept {
     )
 }
 
+/// A folder to work in, with the repository's fixtures and page in it.
+fn workplace(folder: &Path) -> PathBuf {
+    let place = folder.join("work");
+    std::fs::create_dir(&place).unwrap();
+    for name in ["fixtures", "ui"] {
+        std::os::unix::fs::symlink(root().join(name), place.join(name)).unwrap();
+    }
+    place
+}
+
 impl World {
     /// A bench that has run for so long already and goes on at real time, on a page of 1280 × 800.
     pub(crate) async fn open(bench: &str, ran: &str) -> Self {
@@ -104,7 +114,8 @@ impl World {
                 "--out",
             ])
             .arg(folder.path().join("out"))
-            .current_dir(root());
+            // What a person makes on the page (benches, scenarios) stays out of the repository.
+            .current_dir(workplace(folder.path()));
         let bench = start(&mut command, &log);
         let page = told(&log, "the page:").await;
         let driver_log = folder.path().join("driver.log");
@@ -144,7 +155,7 @@ impl World {
             client,
             _bench: bench,
             _driver: driver,
-            _folder: folder,
+            folder,
         };
         world.fit(size).await;
         world.find("[data-test=this-bench]").await;
@@ -224,6 +235,66 @@ impl World {
     /// Runs a script in the page.
     pub(crate) async fn js(&self, script: &str) -> Value {
         self.client.execute(script, vec![]).await.unwrap()
+    }
+
+    /// Runs a script in the page that is given values.
+    pub(crate) async fn with(&self, script: &str, values: Vec<Value>) -> Value {
+        self.client.execute(script, values).await.unwrap()
+    }
+
+    /// A file of the repository in Base64.
+    pub(crate) fn base64(path: &str) -> String {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(std::fs::read(root().join(path)).unwrap())
+    }
+
+    /// A file that a person made on the page, below the folder that the bench works in.
+    pub(crate) fn made(&self, path: &str) -> PathBuf {
+        self.folder.path().join("work").join(path)
+    }
+
+    /// Writes over what stands in a field.
+    pub(crate) async fn over(&self, css: &str, text: &str) {
+        self.find(css).await;
+        self.js(&format!(
+            "const t = document.querySelector({css:?}); t.value = {text:?};
+             for (const e of ['input', 'change']) t.dispatchEvent(new Event(e, {{bubbles: true}}))"
+        ))
+        .await;
+    }
+
+    /// Presses a button of a part of the page by its words.
+    pub(crate) async fn say(&self, within: &str, words: &str) {
+        self.until(
+            &format!("a button {words:?} in {within}"),
+            &format!(
+                "const b = [...document.querySelectorAll({within:?} + ' button')].find(b => !b.disabled && b.textContent.trim() === {words:?});
+                 if (!b) return false; b.click(); return true"
+            ),
+        )
+        .await;
+    }
+
+    /// Notes what the page saves as files instead of saving it: `window.saved` has names and texts.
+    pub(crate) async fn catch_files(&self) {
+        self.js(
+            "window.saved = [];
+             const make = URL.createObjectURL, blobs = new Map();
+             URL.createObjectURL = (blob) => { const url = make.call(URL, blob); blobs.set(url, blob); return url; };
+             HTMLAnchorElement.prototype.click = function () {
+               const at = window.saved.push({name: this.download, text: this.href}) - 1;
+               blobs.get(this.href)?.text().then((text) => { window.saved[at].text = text; });
+             };",
+        )
+        .await;
+    }
+
+    /// The text of a file that the page saved, by the end of its name.
+    pub(crate) async fn saved(&self, end: &str) -> String {
+        let found = format!("window.saved.find(f => f.name.endsWith({end:?}) && !f.text.startsWith('blob:'))");
+        self.until(end, &format!("return !!{found}")).await;
+        let text = self.js(&format!("return {found}.text")).await;
+        text.as_str().unwrap().to_owned()
     }
 
     /// The text of an element.

@@ -3,7 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod drawing;
+mod handling;
 mod harness;
+mod starting;
+mod steering;
 
 use harness::World;
 
@@ -153,7 +157,6 @@ async fn charts_zoom_measure_pause() {
     assert!(world.colours(".pane-body canvas").await > 8);
     world.click("[data-channel*=humidity]").await;
     world.until("a channel more", "return document.querySelector('.pane:last-of-type .pane-head').textContent.includes('humidity')").await;
-    world.choose("[data-test=follow]", "0").await;
     world.click("[data-test=pause-view]").await;
     world.says("main", "behind").await;
     world.click("[data-test=measure]").await;
@@ -302,7 +305,7 @@ async fn scenarios_run_live() {
     let world = World::open(JOURNEY, "10s").await;
     world.go("#/scenarios").await;
     world.find("[data-scenario]").await;
-    world.click("[data-scenario*=one-alert] button").await;
+    world.click("[data-scenario*='/cloud.toml'] button").await;
     world
         .until(
             "steps",

@@ -14,6 +14,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
+use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use twinbench_recording::{
@@ -32,11 +33,17 @@ const MOST: usize = 200;
 /// The newest lines that are looked at of a list of folders.
 const RUNS: usize = 50;
 
+/// The longest request that brings a firmware: an ELF file with its debug information, in Base64.
+const LONGEST_FIRMWARE: usize = 64 * 1024 * 1024;
+
 pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/bench/benches", get(benches))
         .route("/bench/open", post(open))
-        .route("/bench/new", post(new))
+        .route(
+            "/bench/new",
+            post(new).layer(axum::extract::DefaultBodyLimit::max(LONGEST_FIRMWARE)),
+        )
         .route("/bench/recordings", get(recordings))
         .route("/bench/recordings/open", post(open_recording))
         .route("/bench/recordings/compare", get(compare))
@@ -94,17 +101,16 @@ struct Open {
     file: String,
 }
 
-/// A process serves one bench; another is one command away.
-async fn open(body: Result<Json<Open>, JsonRejection>) -> Answer<Value> {
+/// Starts another bench in this process, with an API of its own.
+async fn open(
+    State(shared): State<Shared>,
+    body: Result<Json<Open>, JsonRejection>,
+) -> Answer<Value> {
     let Json(Open { file }) = body?;
-    let path = PathBuf::from(&file);
-    blocking(move || BenchFile::load(&path).map_err(|cause| ApiError::bad(cause.to_string(), "")))
-        .await?;
-    Err(ApiError::new(
-        StatusCode::NOT_IMPLEMENTED,
-        "this process serves its one bench",
-        format!("open the other with: twinbench serve {file} --port 0"),
-    ))
+    let out = out(&shared).await?;
+    blocking(move || shared.others.open(Path::new(&file), &out, &shared.page))
+        .await
+        .map(Json)
 }
 
 #[derive(Deserialize)]
@@ -113,6 +119,8 @@ struct New {
     board: String,
     backend: String,
     firmware: Option<String>,
+    /// The firmware itself in Base64, which is put beside the bench file.
+    elf: Option<String>,
 }
 
 /// Whether a name can be a file's.
@@ -127,14 +135,43 @@ pub(super) fn plain(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "-_ ".contains(c))
 }
 
+/// The name, or with a number behind it the first that no bench has.
+fn free(name: &str) -> String {
+    let taken = |name: &str| Path::new("benches").join(format!("{name}.toml")).exists();
+    let numbered = (2..1_000).map(|n| format!("{name}-{n}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names
+        .find(|name| !taken(name))
+        .unwrap_or_else(|| name.to_owned())
+}
+
 /// Writes a bench file for a firmware into `benches/`, after checking that it is one.
 async fn new(body: Result<Json<New>, JsonRejection>) -> Answer<Value> {
-    let Json(new) = body?;
+    let Json(mut new) = body?;
     if !plain(&new.name) {
         return Err(ApiError::bad(
             format!("{:?} cannot be a bench's name", new.name),
             "letters, digits, blanks, - and _, at most 64",
         ));
+    }
+    if let Some(elf) = new.elf.take() {
+        let elf = base64::engine::general_purpose::STANDARD
+            .decode(elf)
+            .map_err(|cause| ApiError::bad(format!("the firmware is no Base64: {cause}"), ""))?;
+        if !elf.starts_with(b"\x7fELF") {
+            return Err(ApiError::bad(
+                "the firmware is no ELF file",
+                "give the .elf that its build made",
+            ));
+        }
+        new.name = free(&new.name);
+        let path = PathBuf::from("benches").join(format!("{}.elf", new.name));
+        new.firmware = Some(path.display().to_string());
+        blocking(move || {
+            let written = fs::create_dir_all("benches").and_then(|()| fs::write(&path, &elf));
+            written.map_err(ApiError::refused)
+        })
+        .await?;
     }
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let path = PathBuf::from("benches").join(format!("{}.toml", new.name));

@@ -11,6 +11,7 @@ mod events;
 mod files;
 mod live;
 mod machines;
+mod others;
 mod recorded;
 mod scenarios;
 mod time;
@@ -26,6 +27,7 @@ use tokio::sync::oneshot;
 
 use super::{Command, routes::Shared, view};
 use crate::session::Session;
+pub(super) use others::Others;
 pub(super) use scenarios::Runs;
 
 /// The routes that the key guards.

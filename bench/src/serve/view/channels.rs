@@ -219,12 +219,14 @@ pub(in super::super) fn unit(name: &str) -> &'static str {
     let name = name.rsplit('.').next().unwrap_or(name).to_lowercase();
     match name.trim_end_matches(['x', 'y', 'z', '-', '_']) {
         "temperature" => "°C",
-        "humidity" => "%",
+        // The last letter of these two looks like an axis.
+        "humidit" => "%",
+        "batter" => "V",
         "pressure" => "hPa",
         "magnetometer" | "magneticfield" | "magnetic" => "mG",
         "accelerometer" | "acceleration" => "mg",
         "gyroscope" | "rate" => "mdps",
-        "voltage" | "battery" => "V",
+        "voltage" => "V",
         _ => "",
     }
 }
@@ -252,6 +254,7 @@ mod tests {
         assert_eq!(pinned.channel, "d/Temperature");
         assert_eq!(channels.last("d/Humidity"), Some(40.0));
         assert_eq!(unit("magnetometerX"), "mG");
+        assert_eq!((unit("Humidity"), unit("battery")), ("%", "V"));
     }
 
     #[test]

@@ -229,7 +229,7 @@ fn Known(ctx: Ctx) -> impl IntoView {
 /// Panes for the device's channels: one for each unit, at most three.
 fn charts(ctx: Ctx) -> Desk {
     let app = ctx.app;
-    let desk = Desk::new(Vec::new());
+    let desk = Desk::new(Vec::new(), app.now_secs());
     super::charts::obey(app, desk);
     let id = ctx.id();
     let names = Memo::new(move |_| {

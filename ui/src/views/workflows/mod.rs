@@ -20,8 +20,8 @@ use crate::{
 
 const COLUMNS: [Column; 5] = [
     Column::fixed(""),
-    Column::fixed(w::INSTANCE),
     Column::fixed(w::NAME),
+    Column::fixed(w::INSTANCE),
     Column::fixed(w::CREATED),
     Column::fixed(w::DURATION),
 ];
@@ -111,8 +111,11 @@ pub(crate) fn Workflows(open: Option<String>) -> impl IntoView {
     });
     let opened = open.clone();
     let selected = Memo::new(move |_| {
-        let open = opened.as_ref()?;
-        rows.read().iter().position(|row| id_of(row) == *open)
+        let rows = rows.read();
+        match &opened {
+            Some(open) => rows.iter().position(|row| id_of(row) == *open),
+            None => (!rows.is_empty()).then_some(0),
+        }
     });
     let go = move |row: usize| {
         if let Some(instance) = rows.with_untracked(|rows| rows.get(row).cloned()) {
@@ -134,8 +137,8 @@ pub(crate) fn Workflows(open: Option<String>) -> impl IntoView {
         };
         view! {
             <span class=move || class_of(&status()) title=status></span>
-            <span class="mono">{move || id_of(&instance.read())}</span>
             <span>{move || text(&instance.read(), &["name"])}</span>
+            <span class="mono dim">{move || id_of(&instance.read())}</span>
             <span class="mono">{created}</span>
             <span class="number">{lasted}</span>
         }
@@ -154,14 +157,22 @@ pub(crate) fn Workflows(open: Option<String>) -> impl IntoView {
             ("gantt", Some(None)) => view! { <gantt::Gantt rows=rows /> }.into_any(),
             (_, Some(None)) => view! {
                 <div class="head"><input type="search" class="grow" data-filter="" placeholder=w::SEARCH_WORKFLOWS aria-label=w::SEARCH_WORKFLOWS on:input=move |event| wanted.set(event_target_value(&event)) /></div>
-                <Grid label=w::WORKFLOWS columns=&COLUMNS widths="14px minmax(140px, 1.6fr) minmax(90px, 1fr) 110px 90px" rows=Signal::derive(move || rows.read().len()) selected=selected select=go open=go cells=cells />
+                <Grid label=w::WORKFLOWS columns=&COLUMNS widths="14px minmax(150px, 1.4fr) minmax(80px, 1fr) 96px 72px" rows=Signal::derive(move || rows.read().len()) selected=selected select=go open=go cells=cells />
             }.into_any(),
         }}
     }
     .into_any();
     let second = match open {
         Some(id) => view! { <Instance id /> }.into_any(),
-        None => view! { <Empty what=w::WORKFLOWS how=w::PICK_WORKFLOW /> }.into_any(),
+        None => {
+            // Nobody begins with an empty page: the newest stands there until another is picked.
+            let first = Memo::new(move |_| rows.read().first().map(id_of));
+            (move || match first.get() {
+                Some(id) => view! { <Instance id /> }.into_any(),
+                None => view! { <Empty what=w::WORKFLOWS how=w::PICK_WORKFLOW /> }.into_any(),
+            })
+            .into_any()
+        }
     };
     view! {
         <div class="head"><h1>{w::WORKFLOWS}</h1></div>

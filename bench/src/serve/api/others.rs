@@ -1,0 +1,52 @@
+//! Other benches that a person opened on the page: each runs in this process with an API of its own.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::ApiError;
+use crate::serve::running::{self, Running};
+
+/// Benches beside the first one; each keeps a thread and its recording open.
+const MOST: usize = 4;
+
+/// The benches that run beside the first one, until this process ends.
+#[derive(Clone, Default)]
+pub(in super::super) struct Others {
+    all: Arc<Mutex<BTreeMap<PathBuf, Running>>>,
+}
+
+impl Others {
+    /// Starts a bench, or finds it running: its address, key, and the address of its page.
+    pub(super) fn open(&self, bench: &Path, out: &Path, page: &Path) -> Result<Value, ApiError> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(bench) {
+            if all.len() >= MOST {
+                return Err(ApiError::new(
+                    StatusCode::CONFLICT,
+                    format!("{MOST} other benches run in this process already"),
+                    format!("open it with: twinbench serve {} --port 0", bench.display()),
+                ));
+            }
+            let started = running::start(bench, out, page);
+            let started = started.map_err(|cause| ApiError::bad(cause.to_string(), ""))?;
+            all.insert(bench.to_owned(), started);
+        }
+        let Some(running) = all.get(bench) else {
+            return Err(ApiError::gone());
+        };
+        let origin = format!("http://{}", running.address);
+        // The key is in the part of the address that no server and no log sees.
+        Ok(json!({
+            "file": bench.display().to_string(),
+            "origin": origin,
+            "key": running.key,
+            "url": format!("{origin}/#code={}", running.key),
+        }))
+    }
+}

@@ -1,0 +1,126 @@
+//! Entities, orchestrations, time, recordings and scenarios as a person steers them.
+
+use crate::{JOURNEY, harness::World};
+
+/// An entity is signalled, and an orchestration is restarted, told of an event and purged.
+#[tokio::test]
+async fn entities_and_orchestrations_are_steered() {
+    let world = World::open(JOURNEY, "2m").await;
+    world.go("#/twins").await;
+    // The first entity stands there without being asked for.
+    world.find("[data-test=entity-state] .tree li").await;
+    world.over("[data-test=operation]", "Noted").await;
+    world.say("[data-test=entity-state]", "Send").await;
+    world.says(".toasts", "Signal sent").await;
+    world.go("#/workflows").await;
+    world.find("[data-test=history] details").await;
+    world.click(".grid-row").await;
+    world.says("[data-test=instance-status]", "completed").await;
+    world.say(".head", "Restart").await;
+    world.says(".toasts", "Done").await;
+    world.click("[data-tab=raise]").await;
+    world.over("[data-test=event-name]", "Acknowledged").await;
+    world.find(".json-edit textarea").await;
+    let rows = world.count(".grid-row").await;
+    world.say(".head", "Purge").await;
+    world.say(".head", "Sure?: Purge").await;
+    world
+        .until(
+            "one less",
+            &format!("return document.querySelectorAll('.grid-row').length < {rows} + 1"),
+        )
+        .await;
+    world.close().await;
+}
+
+/// The scrubber goes to a moment; alerts are gone to by keys; the bench stops at a time that is set.
+#[tokio::test]
+async fn time_is_scrubbed() {
+    let world = World::open(JOURNEY, "2m").await;
+    world.press(" ").await;
+    world.js(
+        "const e = document.querySelector('[data-test=timeline]'), b = e.getBoundingClientRect();
+         for (const k of ['pointerdown', 'pointerup']) e.dispatchEvent(new PointerEvent(k, {bubbles: true, button: 0, pointerId: 1, clientX: b.left + b.width / 2, clientY: b.top + 10}))",
+    )
+    .await;
+    world.says("[data-test=inspector]", "Moment").await;
+    world.says("[data-test=inspector]", "00:01:0").await;
+    world.find("[data-test=jump]").await;
+    world.find("[data-test=branch]").await;
+    world.press("[").await;
+    world.says("[data-test=inspector]", "Event").await;
+    world.write("[data-test=until]", "3m\u{e007}").await;
+    world.choose("[data-test=speed]", "100").await;
+    world
+        .until(
+            "the bench stands at three minutes",
+            "return document.querySelector('[data-test=clock]').textContent.startsWith('00:03:00') && document.querySelector('[data-test=play]').ariaLabel === 'Play'",
+        )
+        .await;
+    world.close().await;
+}
+
+/// Events that are ticked become a scenario file, which then stands in the list.
+#[tokio::test]
+async fn a_session_becomes_a_scenario() {
+    let world = World::open(JOURNEY, "1m").await;
+    world.go("#/scenarios").await;
+    world.find("[data-test=from-session] input[type=checkbox]").await;
+    world.click("[data-test=from-session] label:nth-child(2) input").await;
+    world
+        .over("[data-test=from-session] input[aria-label='Name of the scenario']", "as it was")
+        .await;
+    world.say("[data-test=from-session]", "Save scenario").await;
+    world.says(".toasts", "Scenario saved").await;
+    assert!(world.made("scenarios/as it was.toml").is_file());
+    world.find("[data-scenario*='as it was']").await;
+    world.close().await;
+}
+
+/// A scenario that fails says what it saw, and leads to the moment.
+#[tokio::test]
+async fn a_failing_step_leads_to_its_moment() {
+    let world = World::open(JOURNEY, "20s").await;
+    let scenario = r#"version = 1
+name  = "never"
+bench = "../fixtures/scenarios/_greenhouse.bench.toml"
+
+[[step]]
+name   = "hotter than the sun's face"
+within = "20s"
+expect.entity = { device = "greenhouse", state.lastData.temperature = { above = 6000 } }
+"#;
+    std::fs::create_dir_all(world.made("scenarios")).unwrap();
+    std::fs::write(world.made("scenarios/never.toml"), scenario).unwrap();
+    world.go("#/scenarios").await;
+    world.click("[data-scenario*=never] button").await;
+    world.says("[data-test=run-state]", "failed").await;
+    world.find("[data-step=failed]").await;
+    world.shot("scenario-failed").await;
+    world.close().await;
+}
+
+/// Two recordings are compared: the first difference is told.
+#[tokio::test]
+async fn recordings_are_compared() {
+    let world = World::open(JOURNEY, "20s").await;
+    // Another run of the same bench, which has a recording of its own.
+    world.click("[data-example=journey]").await;
+    world.says("[data-test=this-bench]", "journey").await;
+    world.go("#/recordings").await;
+    world
+        .until(
+            "two recordings",
+            "return document.querySelectorAll('[data-recording]').length >= 2",
+        )
+        .await;
+    for row in [1, 2] {
+        world
+            .click(&format!("[data-recording]:nth-child({row}) input"))
+            .await;
+    }
+    world.click("[data-test=compare]").await;
+    world.find("[data-test=difference]").await;
+    world.shot("recordings-compared").await;
+    world.close().await;
+}
