@@ -13,6 +13,7 @@ mod cloud;
 mod common;
 mod determinism;
 mod durable;
+mod field;
 mod guide;
 mod hub_file;
 mod machines;
