@@ -7,31 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 use twinbench_model::{Event, Payload, Room, VirtualTime};
 
-use crate::{c2d::QueuedMessage, log::Parts, registry::Status};
+use crate::{c2d::QueuedMessage, journal_text, log::Parts, registry::Status};
 
 /// Deepest JSON that readers of the recording must follow (serde_json's own limit is 128, and the
 /// event adds a level).
 const MAX_DEPTH: usize = 100;
-
-/// Facts of a `d2c` event.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Telemetry<'a> {
-    partition: u16,
-    sequence: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body_base64: Option<String>,
-    #[serde(serialize_with = "pairs")]
-    system: &'a [(&'a str, &'a str)],
-    properties: &'a BTreeMap<String, String>,
-}
-
-/// Writes pairs as an object.
-fn pairs<S: serde::Serializer>(pairs: &&[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().copied())
-}
 
 /// A message was taken, at this position: its body as it is when it is JSON, else in base64. The
 /// buffer is used again and again.
@@ -40,39 +20,46 @@ pub(crate) fn telemetry(
     (partition, sequence): (u16, u64),
     buffer: &mut Vec<u8>,
 ) -> Event {
-    let text = std::str::from_utf8(event.body).unwrap_or_default();
-    let text = one_line(text);
-    let body = json(&text);
-    let body_base64 = match body {
-        Some(_) => None,
-        None => Some(STANDARD.encode(event.body)),
-    };
-    let facts = Telemetry {
-        partition,
-        sequence,
-        body,
-        body_base64,
-        system: event.system,
-        properties: event.properties,
-    };
-    let source = event.device.shared();
+    let body = std::str::from_utf8(event.body).unwrap_or_default();
+    let body = one_line(body);
     buffer.clear();
-    let written = serde_json::to_writer(&mut *buffer, &facts).ok();
-    match written.and_then(|()| std::str::from_utf8(buffer).ok()) {
-        Some(text) => Event {
-            time: event.enqueued,
-            room: Room::Hub,
-            kind: "d2c",
-            source,
-            payload: Payload::Json(text.into()),
-        },
-        None => Event::json(event.enqueued, Room::Hub, "d2c", source, &facts),
+    buffer.extend_from_slice(b"{\"partition\":");
+    journal_text::number(buffer, u64::from(partition));
+    buffer.extend_from_slice(b",\"sequence\":");
+    journal_text::number(buffer, sequence);
+    if let Some(body) = json(&body) {
+        buffer.extend_from_slice(b",\"body\":");
+        buffer.extend_from_slice(body.get().as_bytes());
+    } else {
+        buffer.extend_from_slice(b",\"bodyBase64\":");
+        journal_text::text(buffer, &STANDARD.encode(event.body));
+    }
+    buffer.extend_from_slice(b",\"system\":");
+    journal_text::pairs(buffer, event.system.iter().copied());
+    buffer.extend_from_slice(b",\"properties\":");
+    let own = event.properties.iter();
+    journal_text::pairs(
+        buffer,
+        own.map(|(name, value)| (name.as_str(), value.as_str())),
+    );
+    buffer.push(b'}');
+    let text = match std::str::from_utf8(buffer) {
+        Ok(text) => text.into(),
+        Err(error) => unreachable!("it is made of texts: {error}"),
+    };
+    Event {
+        time: event.enqueued,
+        room: Room::Hub,
+        kind: "d2c",
+        source: event.device.shared(),
+        payload: Payload::Json(text),
     }
 }
 
 fn json(text: &str) -> Option<&RawValue> {
-    let openers = text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
-    if openers.take(MAX_DEPTH + 1).count() > MAX_DEPTH && depth(text) > MAX_DEPTH {
+    // `[` and `{` differ in this bit.
+    let openers = text.bytes().filter(|byte| byte | 0x20 == b'{');
+    if openers.count() > MAX_DEPTH && depth(text) > MAX_DEPTH {
         return None;
     }
     serde_json::from_str(text).ok()
@@ -97,7 +84,8 @@ fn depth(text: &str) -> usize {
 
 /// JSON on one line: a line break can only be white space between its tokens.
 fn one_line(text: &str) -> Cow<'_, str> {
-    if text.contains(['\n', '\r']) {
+    let breaks = |found, byte: u8| found | (byte == b'\n') | (byte == b'\r');
+    if text.bytes().fold(false, breaks) {
         Cow::Owned(text.replace(['\n', '\r'], " "))
     } else {
         Cow::Borrowed(text)

@@ -45,6 +45,7 @@ pub mod faults;
 pub mod handle;
 mod hub;
 mod journal;
+mod journal_text;
 mod key;
 pub mod limits;
 pub mod log;

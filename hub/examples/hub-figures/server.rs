@@ -21,8 +21,11 @@ use twinbench_model::{DeviceId, Epoch, Record, Table, VirtualTime};
 
 use crate::Result;
 
-/// Events that one commit takes at most.
-const AT_ONCE: usize = 8_192;
+/// Events that may wait.
+const WAITING: usize = 8_192;
+/// About so many bytes of events share a commit: enough that syncing costs little a message, and
+/// few enough that the memory they take is still in the processor's cache when it is used again.
+const TAKES: usize = 256 * 1024;
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -62,7 +65,7 @@ pub(crate) fn start(devices: usize) -> Result<Server> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build()?;
     let mut options = NetOptions::new(0);
-    options.waiting_events = AT_ONCE;
+    options.waiting_events = WAITING;
     let (net, events) = runtime.block_on(Net::listen(options))?;
     let address = net.address();
     // Beside the program rather than in the system's folder, which may be in memory.
@@ -137,9 +140,13 @@ fn serve(
     let (mut batch, mut records, mut outputs) = (Vec::new(), Vec::new(), Vec::<HubOutput>::new());
     let mut seen = Vec::new();
     while !end.load(Ordering::Relaxed) {
-        while batch.len() < AT_ONCE
+        let mut bytes = 0;
+        while bytes < TAKES
             && let Ok(event) = events.try_recv()
         {
+            if let NetEvent::Data { bytes: data, .. } = &event {
+                bytes += data.len();
+            }
             batch.push(event);
         }
         if batch.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::{
         Arc,
@@ -155,8 +156,8 @@ async fn read<S: AsyncRead + Unpin>(id: ConnectionId, mut socket: S, events: &Se
 /// so a connection that waits has none.
 async fn piece<S: AsyncRead + Unpin>(socket: &mut S) -> io::Result<Bytes> {
     std::future::poll_fn(|context| {
-        let mut space = [0; READ];
-        let mut buffer = ReadBuf::new(&mut space);
+        let mut space = [MaybeUninit::uninit(); READ];
+        let mut buffer = ReadBuf::uninit(&mut space);
         ready!(Pin::new(&mut *socket).poll_read(context, &mut buffer))?;
         Poll::Ready(Ok(Bytes::copy_from_slice(buffer.filled())))
     })
