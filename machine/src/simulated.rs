@@ -354,10 +354,7 @@ fn quoted(text: &str) -> String {
 
 impl Machine for SimulatedMachine {
     fn run_until(&mut self, t: VirtualTime) -> Result<Halt, Error> {
-        loop {
-            let Some(time) = self.due().filter(|due| *due <= t) else {
-                break;
-            };
+        while let Some(time) = self.due().filter(|due| *due <= t) {
             self.now = self.now.max(time);
             if let Some(client) = &mut self.client {
                 client.run(self.now, &mut self.out);

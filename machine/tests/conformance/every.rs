@@ -423,7 +423,7 @@ fn a_lockup_is_told_and_lasts_until_a_reset() {
     for (name, mut machine, crash) in all {
         let mut now = VirtualTime::ZERO;
         let mut run = |machine: &mut Box<dyn Machine>, millis| {
-            now = now + VirtualDuration::from_millis(millis);
+            now += VirtualDuration::from_millis(millis);
             machine.run_until(now).unwrap()
         };
         if let Some(crash) = crash {
