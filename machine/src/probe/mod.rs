@@ -7,6 +7,7 @@
 //!
 //! A probe is another device that may be unplugged: what is lost then is a gap, and said so.
 
+mod black_magic;
 mod defmt;
 mod fault;
 mod inspect;
@@ -18,6 +19,7 @@ mod serial;
 mod virtual_probe;
 
 pub use self::{
+    black_magic::BlackMagicPort,
     list::{ACCESS_HINT, ProbeInfo, list},
     machine::{POLL, ProbeMachine},
     options::{Flashing, Phase, ProbeOptions, Progress, SerialLine},

@@ -37,7 +37,7 @@ pub(crate) fn attached(board: &VirtualBoard) -> Session {
 }
 
 /// The chip's flash algorithm programs the devkit firmware, on the emulated core.
-fn flash(session: &mut Session) {
+pub(crate) fn flash(session: &mut Session) {
     let mut loader = session.target().flash_loader();
     let elf = ElfLoader(ElfOptions::default());
     let mut file = Cursor::new(devkit_elf());

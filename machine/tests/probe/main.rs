@@ -10,6 +10,7 @@
 #[expect(dead_code, reason = "the tests with firmware use more of it")]
 mod common;
 
+mod black_magic;
 mod debugging;
 mod machine;
 mod parity;

@@ -45,15 +45,15 @@ impl fmt::Debug for VirtualBoard {
 }
 
 /// The board and what the probe holds.
-pub(super) struct State {
-    pub(super) wire: Port,
-    pub(super) desk: Desk,
+pub(crate) struct State {
+    pub(crate) wire: Port,
+    pub(crate) desk: Desk,
     /// The probe's cable.
     pub(super) plugged: bool,
 }
 
 /// The board, and who moves its time on.
-pub(super) struct Desk {
+pub(crate) struct Desk {
     machine: EmulatorMachine,
     file: BoardFile,
     options: EmulatorOptions,
@@ -149,7 +149,7 @@ impl VirtualBoard {
             .collect()
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 

@@ -11,6 +11,7 @@ mod components;
 mod driver;
 mod port;
 
+pub(super) use self::board::State;
 pub use self::{
     board::{Pace, VirtualBoard},
     driver::{PRODUCT, VENDOR},

@@ -6,7 +6,7 @@ use super::components;
 
 /// What the wire's acknowledge says when it is not OK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// FAULT: an error flag is set.
     Fault,
 }
@@ -62,7 +62,7 @@ const KEPT: [(u32, u32); 3] = [
 const FP_CTRL: u32 = 0xE000_2000;
 
 /// The chip as the access port sees it.
-pub(super) trait Target {
+pub(crate) trait Target {
     /// The chip.
     fn chip(&mut self) -> &mut Chip;
     /// The reset line goes down and up.
@@ -73,7 +73,7 @@ pub(super) trait Target {
 
 /// State of the port.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Port {
+pub(crate) struct Port {
     control: u32,
     sticky: u32,
     select: u32,
@@ -86,7 +86,7 @@ pub(super) struct Port {
 
 impl Port {
     /// The line reset of the serial wire protocol: nothing is selected.
-    pub(super) fn line_reset(&mut self) {
+    pub(crate) fn line_reset(&mut self) {
         self.select = 0;
     }
 
@@ -95,8 +95,13 @@ impl Port {
         *self = Self::default();
     }
 
+    /// The port and bank that are selected.
+    pub(crate) fn selected(&self) -> u32 {
+        self.select
+    }
+
     /// Reads a register of the debug port.
-    pub(super) fn read_dp(&mut self, address: u8) -> u32 {
+    pub(crate) fn read_dp(&mut self, address: u8) -> u32 {
         match (address & 0xC, self.select & 0xF) {
             (0x0, _) => DPIDR,
             (0x4, 0) => {
@@ -110,7 +115,7 @@ impl Port {
     }
 
     /// Writes a register of the debug port.
-    pub(super) fn write_dp(&mut self, address: u8, value: u32) {
+    pub(crate) fn write_dp(&mut self, address: u8, value: u32) {
         match (address & 0xC, self.select & 0xF) {
             // ABORT clears each flag by a bit of its own.
             (0x0, _) => {
@@ -132,7 +137,7 @@ impl Port {
     }
 
     /// Whether the access port has power and no error is waiting.
-    fn ready(&self) -> Result<(), Refusal> {
+    pub(crate) fn ready(&self) -> Result<(), Refusal> {
         let powered = self.control & DEBUG_REQUEST != 0;
         (powered && self.sticky == 0)
             .then_some(())
@@ -147,7 +152,7 @@ impl Port {
     }
 
     /// Reads a register of the selected access port.
-    pub(super) fn read_ap(
+    pub(crate) fn read_ap(
         &mut self,
         target: &mut impl Target,
         address: u8,
@@ -174,7 +179,7 @@ impl Port {
     }
 
     /// Writes a register of the selected access port.
-    pub(super) fn write_ap(
+    pub(crate) fn write_ap(
         &mut self,
         target: &mut impl Target,
         address: u8,
@@ -224,7 +229,7 @@ impl Port {
     }
 
     /// Reads memory, each byte in its own lane of the word.
-    pub(super) fn load(
+    pub(crate) fn load(
         &mut self,
         target: &mut impl Target,
         address: u32,
@@ -245,7 +250,7 @@ impl Port {
     }
 
     /// Writes memory, each byte from its own lane of the word.
-    pub(super) fn store(
+    pub(crate) fn store(
         &mut self,
         target: &mut impl Target,
         address: u32,
@@ -292,7 +297,7 @@ impl Port {
 
     /// A reset of everything but the debug units; the core stops at its first instruction if that is
     /// to be caught.
-    pub(super) fn reset(&mut self, target: &mut impl Target) {
+    pub(crate) fn reset(&mut self, target: &mut impl Target) {
         let chip = target.chip();
         let kept: Vec<(u32, u32)> = KEPT
             .into_iter()
