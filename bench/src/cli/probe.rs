@@ -1,16 +1,24 @@
 //! `twinbench probe`: debug probes for a person.
 
+use std::{path::Path, sync::mpsc::channel};
+
 use clap::Subcommand;
 use serde_json::json;
-use twinbench_machine::probe::{ACCESS_HINT, ProbeInfo, list};
+use twinbench_machine::{
+    EmulatorOptions,
+    probe::{ACCESS_HINT, BlackMagicPort, ProbeInfo, VirtualBoard, list},
+};
+use twinbench_model::{DeviceId, Epoch};
 
 use super::{Failure, Format};
-use crate::exit::Exit;
+use crate::{exit::Exit, file::wiring};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   twinbench probe list
-  twinbench --format json probe list")]
+  twinbench --format json probe list
+  twinbench probe serve --port 2159
+  probe-rs run --probe 1d50:6018:127.0.0.1:2159 --chip STM32F412RGTx firmware.elf")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -21,14 +29,58 @@ enum Verb {
     /// Show the debug probes that are plugged in, and by what a bench file names each of them. Ends
     /// with 4 when there is none, and with 3 when one may not be opened.
     List,
+    /// Lend other tools an emulated board behind a probe: a Black Magic remote on loopback, which
+    /// `probe-rs` and others flash and debug as they do real ones. Ends with Ctrl-C.
+    Serve {
+        /// The board: `az3166`, `stm32f4discovery`, or a board file.
+        #[arg(long, default_value = "az3166")]
+        board: String,
+        /// The port on loopback; 0 takes any free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every verb has the same form, and others of probes will fail"
-)]
 pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
-    let Verb::List = args.verb;
+    match &args.verb {
+        Verb::List => Ok(listed(format)),
+        Verb::Serve { board, port } => serve(board, *port, format),
+    }
+}
+
+fn serve(board: &str, port: u16, format: Format) -> Result<Exit, Failure> {
+    let wiring = wiring(Path::new(""), board).map_err(|cause| Failure::new(Exit::Usage, cause))?;
+    let failed = |cause: twinbench_machine::Error| Failure::new(Exit::Setup, cause.to_string());
+    let device = DeviceId::new("board").map_err(|cause| {
+        Failure::new(Exit::Internal, format!("failed to name the board: {cause}"))
+    })?;
+    let mut options = EmulatorOptions::new(device, 0, Epoch::new(jiff::Timestamp::UNIX_EPOCH));
+    options.modem = None;
+    let board = VirtualBoard::unique("served", &wiring, options).map_err(failed)?;
+    let chip = board.chip();
+    let port = BlackMagicPort::open(board, port).map_err(failed)?;
+    match format {
+        Format::Json => println!("{}", json!({"probe": port.selector(), "chip": chip})),
+        Format::Human => println!(
+            "--probe {} --chip {chip}\nan empty {chip} behind a Black Magic remote; Ctrl-C ends it",
+            port.selector()
+        ),
+    }
+    let (sender, ended) = channel();
+    ctrlc::set_handler(move || {
+        let _ = sender.send(());
+    })
+    .map_err(|cause| {
+        Failure::new(
+            Exit::Internal,
+            format!("failed to wait for Ctrl-C: {cause}"),
+        )
+    })?;
+    let _ = ended.recv();
+    Ok(Exit::Pass)
+}
+
+fn listed(format: Format) -> Exit {
     let all = list();
     match format {
         Format::Json => {
@@ -38,11 +90,11 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         }
         Format::Human => print!("{}", in_words(&all)),
     }
-    Ok(match &all[..] {
+    match &all[..] {
         [] => Exit::Nothing,
         all if all.iter().any(|probe| !probe.accessible) => Exit::Setup,
         _ => Exit::Pass,
-    })
+    }
 }
 
 fn in_words(all: &[ProbeInfo]) -> String {

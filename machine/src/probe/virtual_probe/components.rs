@@ -26,12 +26,13 @@ const PAGES: [(u32, u16, u8); 4] = [
 const ARM: (u8, u8) = (4, 0x3B);
 const ST: (u8, u8) = (0, 0x20);
 
-/// A word of the table or of an identification; `None`: this address is neither.
-pub(super) fn read(address: u32, device: u16) -> Option<u32> {
+/// A word of the table or of an identification; `None`: this address is neither. `device`: the chip's
+/// part number.
+pub(super) fn read(address: u32, device: impl FnOnce() -> u16) -> Option<u32> {
     let (page, offset) = (address & !0xFFF, address & 0xFFC);
     if page == TABLE {
         return Some(match offset {
-            0xFD0.. => identification(offset, device, ST, 0x1),
+            0xFD0.. => identification(offset, device(), ST, 0x1),
             0xFCC => 1,
             _ => ENTRIES.get(offset as usize / 4).copied().unwrap_or(0),
         });
@@ -65,13 +66,13 @@ mod tests {
         let id = |page: u32| -> Vec<u32> {
             [0xFD0, 0xFE0, 0xFE4, 0xFE8, 0xFF4]
                 .into_iter()
-                .map(|offset| read(page + offset, 0x441).unwrap())
+                .map(|offset| read(page + offset, || 0x441).unwrap())
                 .collect()
         };
         assert_eq!(id(TABLE), [0x00, 0x41, 0x04, 0x0A, 0x10]);
         // As a Cortex-M4's system control space answers (DDI0439, table 4-1).
         assert_eq!(id(0xE000_E000), [0x04, 0x0C, 0xB0, 0x0B, 0xE0]);
-        assert_eq!(read(0xE000_ED00, 0x441), None, "CPUID is the core's own");
-        assert_eq!(read(TABLE + 24, 0x441), Some(0), "the table ends");
+        assert_eq!(read(0xE000_ED00, || 0x441), None, "CPUID is the core's own");
+        assert_eq!(read(TABLE + 24, || 0x441), Some(0), "the table ends");
     }
 }

@@ -40,6 +40,8 @@ const IDR: u8 = 0xFC;
 const CSW_ENABLED: u32 = 1 << 6;
 const CSW_KEPT: u32 = 0x7F00_0F37;
 
+/// The device's identity, of which the table of components has the lower 12 bits (RM0402, 30.6.1).
+const IDCODE: u32 = 0xE004_2000;
 /// System registers that a debugger's port treats by itself.
 const AIRCR: u32 = 0xE000_ED0C;
 const DHCSR: u32 = 0xE000_EDF0;
@@ -236,8 +238,8 @@ impl Port {
         width: Width,
     ) -> Result<u32, Refusal> {
         let lane = 8 * (address & 3);
-        let device = target.chip().peek(0xE004_2000).unwrap_or(0) as u16 & 0xFFF;
-        if let Some(word) = components::read(address, device) {
+        let identity = || target.chip().peek(IDCODE).unwrap_or(0) as u16 & 0xFFF;
+        if let Some(word) = components::read(address, identity) {
             return Ok(word);
         }
         if address == DHCSR {
