@@ -27,6 +27,9 @@ enum Name {
     Hub,
     /// The emulated board: instructions a second and memory; beside QEMU.
     Emulator,
+    /// Machines: what we add to Renode's own time, 100,000 simulated devices at one message a minute,
+    /// RTT through the virtual probe.
+    Machines,
 }
 
 impl Name {
@@ -37,6 +40,15 @@ impl Name {
             Self::Engine => ("twinbench-engine", "engine-figures"),
             Self::Hub => ("twinbench-hub", "hub-figures"),
             Self::Emulator => ("twinbench-emulator", "emulator-figures"),
+            Self::Machines => ("twinbench", "machines-figures"),
+        }
+    }
+
+    /// A second program of ours, which takes no arguments.
+    const fn second(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Machines => Some(("twinbench-machine", "probe-figures")),
+            Self::Journey | Self::Engine | Self::Hub | Self::Emulator => None,
         }
     }
 
@@ -45,7 +57,7 @@ impl Name {
     const fn peer(self) -> Option<&'static str> {
         match self {
             Self::Engine => Some("twins/engine/peer/Cargo.toml"),
-            Self::Journey | Self::Hub | Self::Emulator => None,
+            Self::Journey | Self::Hub | Self::Emulator | Self::Machines => None,
         }
     }
 }
@@ -54,6 +66,9 @@ impl Name {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (package, example) = args.name.program();
     run_example(package, example, &args.arguments)?;
+    if let Some((package, example)) = args.name.second() {
+        run_example(package, example, &[])?;
+    }
     let Some(peer) = args.name.peer() else {
         return Ok(());
     };
@@ -140,9 +155,11 @@ mod tests {
             "bench/examples",
             "emulator/examples",
             "hub/examples",
+            "machine/examples",
             "twins/engine/examples",
         ];
-        let measured = Name::value_variants().iter().map(|name| name.program().1);
+        let named = |name: &Name| [Some(name.program().1), name.second().map(|it| it.1)];
+        let measured = Name::value_variants().iter().flat_map(named).flatten();
         for example in measured.chain(["sim", "fuzz-isa"]) {
             let (file, folder_of_modules) = (format!("{example}.rs"), format!("{example}/main.rs"));
             let there = examples

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -24,6 +24,9 @@ const CENTURY: u64 = 100 * 365 * 24 * 3_600;
 
 /// Below so many machines to run, starting other threads costs more than it saves.
 const PARALLEL_FROM: usize = 2;
+
+/// Firmware by its path and its board: the image, which its machines share, and its file.
+type Images = BTreeMap<(PathBuf, String), (Arc<Image>, Arc<[u8]>)>;
 
 /// Every machine of the bench, in order of the devices' ids.
 pub(super) struct Fleet {
@@ -65,7 +68,7 @@ impl Fleet {
             .build()
             .map_err(|cause| Error::Threads(cause.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut images = BTreeMap::new();
+        let mut images = Images::new();
         let mut slots = Vec::new();
         for (id, device) in file.devices() {
             let machine = match device.backend {
@@ -261,7 +264,7 @@ fn emulator(
     device: &Device,
     epoch: Epoch,
     start: VirtualTime,
-    images: &mut BTreeMap<(std::path::PathBuf, String), (Arc<Image>, Arc<[u8]>)>,
+    images: &mut Images,
 ) -> Result<Box<dyn Machine>, Error> {
     // The bench file's check has seen to it that there is a firmware.
     let path = device

@@ -12,7 +12,9 @@ use crate::common::{fixture, open};
 fn recorded(threads: usize) -> (String, Vec<(String, String, Value)>) {
     let folder = tempfile::tempdir().unwrap();
     let mut session = open(&fixture("field.toml"), folder.path(), threads, false);
-    session.run_until(VirtualTime::from_secs(2 * 3_600)).unwrap();
+    session
+        .run_until(VirtualTime::from_secs(2 * 3_600))
+        .unwrap();
     let (_, kept) = session.finish().unwrap();
     let entries = Reader::open(&kept.recording).unwrap().entries();
     let all = entries.map(Result::unwrap).filter_map(|entry| {
@@ -40,10 +42,14 @@ fn a_fleet_in_the_field() {
         let version = message["properties"]["firmware-version"].as_str().unwrap();
         *versions.entry(version).or_default() += 1;
     }
-    assert!(versions["1.0"] > 100 && versions["1.1"] > 100, "{versions:?}");
+    assert!(
+        versions["1.0"] > 100 && versions["1.1"] > 100,
+        "{versions:?}"
+    );
     // The pumps report it in their twins, and their connections come and go.
     let updated = of("twin", "pump-").into_iter().filter(|facts| {
-        facts["reported"]["firmware"] == serde_json::json!({"version": "2.4", "update": "succeeded"})
+        facts["reported"]["firmware"]
+            == serde_json::json!({"version": "2.4", "update": "succeeded"})
     });
     assert_eq!(updated.count(), 3);
     let opened = of("network", "pump-").len();
