@@ -14,7 +14,7 @@ use probe_rs::{
 use twinbench_devkit_config as config;
 
 use super::{
-    list,
+    detect, list,
     options::{Flashing, Phase, ProbeOptions},
 };
 use crate::Error;
@@ -58,35 +58,56 @@ impl Link {
                 chain(cause)
             ))
         };
-        let mut probe = info.open().map_err(|cause| {
-            let text = chain(&cause);
-            // What drivers say when the system refuses.
-            let refused = ["denied", "ermission", "ccess"]
-                .iter()
-                .any(|word| text.contains(word));
-            if refused {
-                Error::Probe(format!("probe {}: {}", info.identifier, list::ACCESS_HINT))
-            } else {
-                failed("it cannot be opened (does another program use it?)", &cause)
+        let open = || {
+            let mut probe = info.open().map_err(|cause| {
+                let text = chain(&cause);
+                // What drivers say when the system refuses.
+                let refused = ["denied", "ermission", "ccess"]
+                    .iter()
+                    .any(|word| text.contains(word));
+                if refused {
+                    Error::Probe(format!("probe {}: {}", info.identifier, list::ACCESS_HINT))
+                } else {
+                    failed("it cannot be opened (does another program use it?)", &cause)
+                }
+            })?;
+            if let Some(speed) = options.speed {
+                probe
+                    .set_speed(speed)
+                    .map_err(|cause| failed("it does not take this speed", &cause))?;
             }
-        })?;
-        if let Some(speed) = options.speed {
-            probe
-                .set_speed(speed)
-                .map_err(|cause| failed("it does not take this speed", &cause))?;
-        }
-        let target = match &options.chip {
-            Some(chip) => TargetSelector::from(chip.as_str()),
-            None => TargetSelector::Auto,
+            Ok::<_, Error>(probe)
         };
-        let session = probe.attach(target, Permissions::default()).map_err(|cause| {
-            let hint = match options.chip {
-                None => "the chip does not tell what it is (give its name: `chip = \"STM32F412RGTx\"`)",
-                Some(_) => "the chip does not answer (is the board powered and wired, and the chip's name right?)",
-            };
-            failed(hint, &cause)
-        })?;
+        let attach = |target: TargetSelector| {
+            open().map(|probe| probe.attach(target, Permissions::default()))
+        };
+        let session = match &options.chip {
+            Some(chip) => attach(chip.as_str().into())?.map_err(|cause| {
+                failed(
+                    "the chip does not answer (is the board powered and wired, and the chip's name right?)",
+                    &cause,
+                )
+            })?,
+            None => match attach(TargetSelector::Auto)? {
+                Ok(session) => session,
+                Err(cause) => {
+                    let unknown = |cause: &dyn std::error::Error| {
+                        failed(
+                            "the chip does not tell what it is (give its name: `chip = \"STM32F412RGTx\"`)",
+                            cause,
+                        )
+                    };
+                    let chip = detect::detect(open()?).ok_or_else(|| unknown(&cause))?;
+                    attach(chip.as_str().into())?.map_err(|cause| unknown(&cause))?
+                }
+            },
+        };
         Ok(Self { session, rtt: None })
+    }
+
+    /// The chip's name.
+    pub(super) fn chip(&self) -> &str {
+        &self.session.target().name
     }
 
     /// Does something with the core.

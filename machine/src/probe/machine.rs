@@ -150,6 +150,11 @@ impl ProbeMachine {
         self.link.borrow().is_some()
     }
 
+    /// The chip's name, while the probe is there.
+    pub fn chip(&self) -> Option<String> {
+        self.with_link(|link| Some(link.chip().to_owned()))
+    }
+
     fn note(&mut self, text: impl Into<String>) {
         self.push(OutputKind::Note(text.into()));
     }

@@ -9,6 +9,7 @@
 
 mod black_magic;
 mod defmt;
+mod detect;
 mod fault;
 mod inspect;
 mod link;

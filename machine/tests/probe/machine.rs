@@ -277,6 +277,18 @@ fn firmware_that_is_there_is_not_written_again() {
 }
 
 #[test]
+fn a_chip_is_asked_what_it_is() {
+    let board = board("asked");
+    let mut options = options(&board);
+    options.chip = None;
+    let mut watched = Watched::new(options);
+    let chip = watched.machine.chip().unwrap();
+    assert!(chip.starts_with("STM32F412"), "{chip}");
+    watched.run(50);
+    assert_eq!(watched.said("rtt0"), "ready\n");
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let mut options = ProbeOptions::new(device("probed"), "no-such-serial");
     let error = ProbeMachine::new(options.clone())

@@ -312,3 +312,73 @@ fn answer(result: Result<Done, Refusal>, answers: &mut Vec<u8>) {
     };
     answers.extend_from_slice(text.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use twinbench_model::{DeviceId, Epoch};
+
+    use super::{super::super::VirtualBoard, *};
+    use crate::EmulatorOptions;
+
+    fn board() -> VirtualBoard {
+        let epoch = Epoch::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let mut options = EmulatorOptions::new(DeviceId::new("remote").unwrap(), 7, epoch);
+        options.modem = None;
+        let file = twinbench_emulator::board::BoardFile::az3166().unwrap();
+        VirtualBoard::unique("commands", &file, options).unwrap()
+    }
+
+    fn ask(remote: &mut Remote, board: &VirtualBoard, text: &str) -> String {
+        let mut answers = Vec::new();
+        for byte in text.bytes() {
+            remote.take(byte, &mut board.state(), &mut answers);
+        }
+        String::from_utf8(answers).unwrap()
+    }
+
+    #[test]
+    fn a_register_is_read_bit_by_bit() {
+        let (mut remote, board) = (Remote::default(), board());
+        // A line reset, two idle bits, and a request to read DPIDR: start, RnW, parity, park.
+        for command in ["!So20ffffffff#", "!So20ffffffff#", "!So0200#", "!So08a5#"] {
+            assert_eq!(ask(&mut remote, &board, command), "&K0#");
+        }
+        // Acknowledged, the value, its parity.
+        assert_eq!(ask(&mut remote, &board, "!Si03#"), "&K1#");
+        assert_eq!(ask(&mut remote, &board, "!SI20#"), "&K2ba01477#");
+        // A request with a wrong parity is not answered: the line is pulled up.
+        assert_eq!(ask(&mut remote, &board, "!So0885#!Si03#"), "&K0#&K7#");
+        // Lost until the next reset of the line.
+        assert_eq!(ask(&mut remote, &board, "!So08a5#!Si03#"), "&K0#&K7#");
+        let reset = "!So20ffffffff#!So20ffffffff#!So0200#!So08a5#!Si03#";
+        assert_eq!(ask(&mut remote, &board, reset), "&K0#&K0#&K0#&K0#&K1#");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn any_bytes_are_answered_in_form_or_not_at_all(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    "[!#+ AGHSJdamMoiIOR0-9a-f]{0,40}",
+                    "!A[aAdmMR][0-9a-f]{2,60}#",
+                    "!S[oOiI][0-3][0-9a-f]{1,12}#",
+                ],
+                1..40,
+            )
+        ) {
+            let (mut remote, board) = (Remote::default(), board());
+            for piece in pieces {
+                let text = ask(&mut remote, &board, &piece);
+                for answer in text.split_terminator('#') {
+                    let form = answer.starts_with("&K")
+                        || ["&E4", "&P1", "&N0"].contains(&answer);
+                    prop_assert!(form, "{answer:?}");
+                }
+            }
+            let last = ask(&mut remote, &board, "#!HC#");
+            prop_assert!(last.ends_with("&K3#"), "{last:?}");
+        }
+    }
+}

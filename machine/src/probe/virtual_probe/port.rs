@@ -322,3 +322,129 @@ impl Port {
         self.was_reset = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use twinbench_emulator::{Image, MemoryMap, board::Board};
+
+    use super::*;
+
+    struct Bare(Board);
+
+    impl Bare {
+        fn new() -> Self {
+            let image = Image::from_flash(&[], &MemoryMap::STM32F412XG);
+            Self(Board::az3166(Arc::new(image)).unwrap())
+        }
+    }
+
+    impl Target for Bare {
+        fn chip(&mut self) -> &mut Chip {
+            self.0.chip_mut()
+        }
+
+        fn reset(&mut self) {
+            self.0.reset();
+        }
+
+        fn waited_for(&mut self) {}
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Operation {
+        ReadDp(u8),
+        WriteDp(u8, u32),
+        ReadAp(u8),
+        WriteAp(u8, u32),
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        let register = prop_oneof![Just(0_u8), Just(4), Just(8), Just(12)];
+        let value = prop_oneof![
+            any::<u32>(),
+            Just(0x5000_0000),
+            Just(0x1E),
+            Just(0x2300_0052),
+            Just(0x2000_0100),
+            Just(0xE000_ED0C),
+            Just(0xE000_EDF0),
+            Just(0x05FA_0004),
+            Just(0xA05F_0003),
+        ];
+        (0..4, register, value).prop_map(|(which, register, value)| match which {
+            0 => Operation::ReadDp(register),
+            1 => Operation::WriteDp(register, value),
+            2 => Operation::ReadAp(register),
+            _ => Operation::WriteAp(register, value),
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn an_error_is_told_until_it_is_cleared(
+            operations in proptest::collection::vec(operation(), 1..200)
+        ) {
+            let (mut port, mut target) = (Port::default(), Bare::new());
+            for operation in operations {
+                let before = port.sticky;
+                let refused = match operation {
+                    Operation::ReadDp(register) => {
+                        port.read_dp(register);
+                        false
+                    }
+                    Operation::WriteDp(register, value) => {
+                        port.write_dp(register, value);
+                        false
+                    }
+                    Operation::ReadAp(register) => port.read_ap(&mut target, register).is_err(),
+                    Operation::WriteAp(register, value) => {
+                        port.write_ap(&mut target, register, value).is_err()
+                    }
+                };
+                let accesses = matches!(operation, Operation::ReadAp(_) | Operation::WriteAp(..));
+                prop_assert!(!(accesses && before != 0) || refused);
+                prop_assert!(refused || !accesses || port.sticky == before);
+            }
+            // Whatever was done, power, a cleared flag and a selection bring the port back.
+            port.write_dp(0x0, 0x1E);
+            port.write_dp(0x8, 0xF0);
+            port.write_dp(0x0, 0x1E);
+            port.line_reset();
+            port.write_dp(0x4, 0x5000_0000);
+            port.write_dp(0x8, 0xF0);
+            prop_assert_eq!(port.read_ap(&mut target, 0xC), Ok(APIDR));
+        }
+    }
+
+    #[test]
+    fn addresses_advance_within_a_kilobyte_and_bytes_have_their_lanes() {
+        let (mut port, mut target) = (Port::default(), Bare::new());
+        assert_eq!(
+            port.read_ap(&mut target, 0xC),
+            Err(Refusal::Fault),
+            "no power"
+        );
+        port.write_dp(0x4, 0x5000_0000);
+        assert_eq!(port.read_dp(0x4) >> 28, 0xF, "requests are acknowledged");
+        // Bytes, advancing.
+        port.write_ap(&mut target, 0x0, 0x2300_0050).unwrap();
+        port.write_ap(&mut target, 0x4, 0x2000_03FE).unwrap();
+        port.write_ap(&mut target, 0xC, 0x00AB_0000).unwrap();
+        port.write_ap(&mut target, 0xC, 0xCD00_0000).unwrap();
+        assert_eq!(port.read_ap(&mut target, 0x4), Ok(0x2000_0000));
+        port.write_ap(&mut target, 0x0, 0x2300_0052).unwrap();
+        port.write_ap(&mut target, 0x4, 0x2000_03FC).unwrap();
+        assert_eq!(port.read_ap(&mut target, 0xC), Ok(0xCDAB_0000));
+        // Nothing answers there; the flag stays until it is cleared.
+        port.write_ap(&mut target, 0x4, 0x7000_0000).unwrap();
+        assert_eq!(port.read_ap(&mut target, 0xC), Err(Refusal::Fault));
+        assert_eq!(port.read_dp(0x4) & STICKYERR, STICKYERR);
+        assert_eq!(port.read_ap(&mut target, 0x4), Err(Refusal::Fault));
+        port.write_dp(0x0, 1 << 2);
+        assert!(port.read_ap(&mut target, 0x4).is_ok());
+    }
+}
