@@ -40,7 +40,7 @@ pub use error::Error;
 pub use filter::Filter;
 pub use format::{BenchFile, FORMAT_VERSION, Header, Parent};
 pub use reader::{Loss, Read, Reader};
-pub use recorder::{Finished, Recorder};
+pub use recorder::{Finished, Recorder, files_of, is_being_written};
 pub use redact::{Redactor, redact};
 pub use sequence::{BackInTime, Sequencer};
 pub use stream::{KeepBytes, Options};

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -77,6 +77,10 @@ impl Recorder {
         if !epoch_fits(header.epoch) {
             return Err(Error::Time);
         }
+        // Who tidies up sees by it that somebody writes here. Not every file system has locks; on
+        // Windows they would keep readers out, and an open file cannot be removed in any case.
+        #[cfg(unix)]
+        let _ = file.try_lock();
         let part = part_of(path);
         match Stream::start(BufWriter::with_capacity(1 << 16, file), header, options) {
             Ok(stream) => Ok(Self {
@@ -190,6 +194,20 @@ impl Recorder {
             }
         }
     }
+}
+
+/// Whether some process is writing this recording (`NAME.mcap`) now. What a killed process left is
+/// not being written.
+pub fn is_being_written(path: &Path) -> bool {
+    let Ok(file) = File::open(part_of(path)) else {
+        return false;
+    };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+}
+
+/// The files that a recording (`NAME.mcap`) can lie in: itself, and its unfinished form.
+pub fn files_of(path: &Path) -> [PathBuf; 2] {
+    [path.to_owned(), part_of(path)]
 }
 
 /// The name of a recording while it is written: `NAME.mcap.part`.

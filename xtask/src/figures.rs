@@ -30,6 +30,12 @@ enum Name {
     /// Machines: what we add to Renode's own time, 100,000 simulated devices at one message a minute,
     /// RTT through the virtual probe.
     Machines,
+    /// The testbench: replay, seek and comparison of recordings, scenarios; beside Python's reader of
+    /// recordings.
+    Testbench,
+    /// The page in a headless Chromium: a million points, live channels, a long list, size, start,
+    /// memory; beside uPlot. `-- --minutes 10` watches live data for longer.
+    Ui,
 }
 
 impl Name {
@@ -41,6 +47,8 @@ impl Name {
             Self::Hub => ("twinbench-hub", "hub-figures"),
             Self::Emulator => ("twinbench-emulator", "emulator-figures"),
             Self::Machines => ("twinbench", "machines-figures"),
+            Self::Testbench => ("twinbench", "testbench-figures"),
+            Self::Ui => ("twinbench-ui", "ui-figures"),
         }
     }
 
@@ -48,7 +56,12 @@ impl Name {
     const fn second(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Machines => Some(("twinbench-machine", "probe-figures")),
-            Self::Journey | Self::Engine | Self::Hub | Self::Emulator => None,
+            Self::Journey
+            | Self::Engine
+            | Self::Hub
+            | Self::Emulator
+            | Self::Testbench
+            | Self::Ui => None,
         }
     }
 
@@ -57,7 +70,12 @@ impl Name {
     const fn peer(self) -> Option<&'static str> {
         match self {
             Self::Engine => Some("twins/engine/peer/Cargo.toml"),
-            Self::Journey | Self::Hub | Self::Emulator | Self::Machines => None,
+            Self::Journey
+            | Self::Hub
+            | Self::Emulator
+            | Self::Machines
+            | Self::Testbench
+            | Self::Ui => None,
         }
     }
 }
@@ -65,6 +83,14 @@ impl Name {
 /// Runs the programs that measure.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (package, example) = args.name.program();
+    if matches!(args.name, Name::Ui) {
+        return crate::browser::measure(&args.arguments);
+    }
+    if matches!(args.name, Name::Testbench) {
+        // It measures the command as well.
+        let build = ["build", "--release", "--package", package, "--bin", package];
+        shell::run(&mut shell::cargo(build))?;
+    }
     run_example(package, example, &args.arguments)?;
     if let Some((package, example)) = args.name.second() {
         run_example(package, example, &[])?;
@@ -157,6 +183,7 @@ mod tests {
             "hub/examples",
             "machine/examples",
             "twins/engine/examples",
+            "ui/examples",
         ];
         let named = |name: &Name| [Some(name.program().1), name.second().map(|it| it.1)];
         let measured = Name::value_variants().iter().flat_map(named).flatten();

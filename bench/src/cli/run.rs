@@ -115,6 +115,24 @@ impl Args {
     }
 }
 
+/// Removes recordings that the bench file does not want to keep any longer.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files have their age by the wall clock"
+)]
+fn tidy(out: &Path, file: &BenchFile, format: Format) {
+    let now = std::time::SystemTime::now();
+    for gone in session::remove_old_recordings(out, file.name.get_ref(), &file.recording, now) {
+        match format {
+            Format::Human => eprintln!("removed {}, {} bytes", gone.file.display(), gone.bytes),
+            Format::Json => {
+                let told = serde_json::json!({"removed": {"file": gone.file, "bytes": gone.bytes}});
+                println!("{told}");
+            }
+        }
+    }
+}
+
 pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
     let branch = args
         .session
@@ -154,6 +172,7 @@ pub(crate) fn run(args: &Args, format: Format) -> Result<Exit, Failure> {
         )
         .help("try `--speed 10`"));
     }
+    tidy(&args.out, &file, format);
     let out = session::new_run(&args.out, file.name.get_ref())?;
     let data = args.data.clone().unwrap_or_else(|| out.join("data"));
     let options = session::Options {

@@ -82,6 +82,9 @@ pub struct BenchFile {
     /// The applications behind the hub.
     #[serde(default)]
     pub app: Vec<App>,
+    /// How long recordings are kept.
+    #[serde(default)]
+    pub recording: RecordingSection,
     /// The API server.
     #[serde(default)]
     pub api: ApiSection,
@@ -224,6 +227,17 @@ pub struct Link {
     /// A serial modem on this UART of the board (`usart1`).
     #[schemars(with = "String")]
     pub modem: Spanned<String>,
+}
+
+/// `[recording]`: which recordings of earlier runs (`out/<bench>/<n>/session.mcap`) are removed when
+/// a run begins; by default none. Reports, logs and pictures stay, and so does the newest recording.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordingSection {
+    /// Those that are older than so many days.
+    pub keep_days: Option<u32>,
+    /// The oldest, until all together have no more than so many MiB.
+    pub keep_mib: Option<u64>,
 }
 
 /// `[api]`.

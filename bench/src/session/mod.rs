@@ -51,7 +51,7 @@ pub use front_end::FrontEnd;
 pub(crate) use hub::{authorities, method_answer};
 pub use hub::{device_key, policies};
 pub(crate) use page::WorkflowAction;
-pub use runs::new_run;
+pub use runs::{Removed, new_run, remove_old_recordings};
 pub(crate) use scribe::file_stem;
 pub use scribe::{ENTITIES, Kept};
 pub use series::{DeviceSeries, PICTURED};
