@@ -5,6 +5,7 @@
 //! | metadata `twinbench` | first record: `format`, `bench`, `seed`, `epoch`, `producer`; of a branch or a replay `parent`, `parent_how`, `parent_at` |
 //! | attachment | the bench file |
 //! | channel | topic `kind/source`, JSON, metadata `room`, `kind`, `source`, `form` |
+//! | channel of many | MCAP has 65,535 channels: beyond 60,000, sources share one of their kind, `kind/*`, `form` begins with `crowd-` and messages are `{"source":…,"content":…}` |
 //! | schema | one JSON Schema per kind, `twinbench.<kind>` |
 //! | message | `log_time` = epoch + virtual time, `publish_time` = wall time, the channel's number |
 //! | metadata `twinbench.end` | after the last entry: `digest`, `entries`, `until`; a cut file has none |
@@ -147,6 +148,45 @@ fn string(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     let (text, rest) = rest.split_at_checked(length)?;
     Some((std::str::from_utf8(text).ok()?, rest))
+}
+
+/// What the form of a channel that sources share begins with.
+const CROWD: &str = "crowd-";
+
+/// The form of a channel by its name, and whether sources share the channel.
+pub(crate) fn form_of_channel(name: &str) -> Option<(Form, bool)> {
+    match name.strip_prefix(CROWD) {
+        Some(name) => Some((Form::of_name(name)?, true)),
+        None => Some((Form::of_name(name)?, false)),
+    }
+}
+
+/// The name of a form in the metadata of a channel that sources share.
+pub(crate) fn crowd_form(form: Form) -> String {
+    format!("{CROWD}{}", form.name())
+}
+
+/// Writes a content as the message of a channel that sources share.
+pub(crate) fn write_crowd_message(source: &str, content: &Content, out: &mut Vec<u8>) {
+    out.extend(br#"{"source":"#);
+    out.extend(serde_json::Value::from(source).to_string().as_bytes());
+    out.extend(br#","content":"#);
+    write_message(content, out);
+    out.push(b'}');
+}
+
+#[derive(Deserialize)]
+struct CrowdMessage<'a> {
+    #[serde(borrow)]
+    source: Cow<'a, str>,
+    #[serde(borrow)]
+    content: &'a serde_json::value::RawValue,
+}
+
+/// Reads the source and the message of a channel that sources share; `None` when it is none.
+pub(crate) fn read_crowd_message(data: &[u8]) -> Option<(Cow<'_, str>, &[u8])> {
+    let message: CrowdMessage<'_> = serde_json::from_slice(data).ok()?;
+    Some((message.source, message.content.get().as_bytes()))
 }
 
 const VALUE_HEAD: &[u8] = br#"{"value":"#;

@@ -81,6 +81,8 @@ struct Channel {
     source: Arc<str>,
     form: Form,
     counter: usize,
+    /// Each message names its source.
+    shared: bool,
 }
 
 /// The next piece of the file.
@@ -212,7 +214,16 @@ impl Reader {
     /// When the file cannot be read.
     pub fn sources(mut self, kind: &str) -> Result<Vec<String>, Error> {
         let mut sources = BTreeSet::new();
-        if let Some(index) = self.index()? {
+        let index = self.index()?.filter(|index| {
+            // Where sources share a channel, it is the messages that name them.
+            let mut its = index.channels.iter();
+            !its.any(|channel| {
+                let fact = |name| channel.metadata.get(name).map(String::as_str);
+                let shared = fact("form").and_then(format::form_of_channel);
+                fact("kind") == Some(kind) && shared.is_some_and(|it| it.1)
+            })
+        });
+        if let Some(index) = index {
             for channel in &index.channels {
                 let fact = |name| channel.metadata.get(name);
                 if let Some(source) =
@@ -460,28 +471,34 @@ impl<R: io::Read> Reader<R> {
         let fact = |name| channel.metadata.get(name).map(String::as_str);
         let known = || {
             let room = room_of_name(fact("room")?)?;
-            let form = Form::of_name(fact("form")?)?;
+            let form = format::form_of_channel(fact("form")?)?;
             Some((room, form, fact("kind")?, fact("source")?))
         };
-        let Some((room, form, kind, source)) = known() else {
+        let Some((room, (form, shared), kind, source)) = known() else {
             return;
         };
         let (kind, source) = (kind_of_name(kind), Arc::from(source));
-        let counter = self
-            .counters
-            .entry((kind.clone(), Arc::clone(&source)))
-            .or_insert_with(|| {
-                self.numbers.push(None);
-                self.numbers.len() - 1
-            });
+        let counter = self.counter(&kind, &source);
         let channel_of = Channel {
             room,
             kind,
             source,
             form,
-            counter: *counter,
+            counter,
+            shared,
         };
         self.channels.insert(channel.id, channel_of);
+    }
+
+    /// Which of the numbers counts a kind and source.
+    fn counter(&mut self, kind: &Cow<'static, str>, source: &Arc<str>) -> usize {
+        *self
+            .counters
+            .entry((kind.clone(), Arc::clone(source)))
+            .or_insert_with(|| {
+                self.numbers.push(None);
+                self.numbers.len() - 1
+            })
     }
 
     fn message(&mut self, header: MessageHeader, data: &[u8]) {
@@ -494,11 +511,23 @@ impl<R: io::Read> Reader<R> {
             self.loss.damaged += 1;
             return;
         };
-        let Some(content) = format::read_message(channel.form, data) else {
+        let (room, kind, form) = (channel.room, channel.kind.clone(), channel.form);
+        let (mut source, mut counter) = (Arc::clone(&channel.source), channel.counter);
+        let mut data = data;
+        if channel.shared {
+            let Some((its, message)) = format::read_crowd_message(data) else {
+                self.loss.damaged += 1;
+                return;
+            };
+            source = its.as_ref().into();
+            counter = self.counter(&kind, &source);
+            data = message;
+        }
+        let Some(content) = format::read_message(form, data) else {
             self.loss.damaged += 1;
             return;
         };
-        let Some(next) = self.numbers.get_mut(channel.counter) else {
+        let Some(next) = self.numbers.get_mut(counter) else {
             return;
         };
         // The file has the lower half of the number; it never goes back.
@@ -515,9 +544,9 @@ impl<R: io::Read> Reader<R> {
             wall,
             entry: Entry {
                 time: VirtualTime::from_nanos(time),
-                room: channel.room,
-                kind: channel.kind.clone(),
-                source: Arc::clone(&channel.source),
+                room,
+                kind,
+                source,
                 sequence,
                 content,
             },

@@ -51,6 +51,8 @@ impl<W> Seek for Counted<W> {
     }
 }
 
+/// Channels that one source each has; MCAP numbers them with 16 bits. Beyond, sources share channels.
+const OWN_CHANNELS: usize = 60_000;
 /// Messages after which the stream is flushed.
 const FLUSH_MESSAGES: u64 = 1_000;
 /// Wall time that an entry waits at most before the stream is flushed.
@@ -111,6 +113,10 @@ pub(crate) struct Stream<W: Write> {
     epoch: i128,
     options: Options,
     channels: HashMap<Arc<str>, Vec<Channel>>,
+    /// How many sources' own channels there are, and may be.
+    own: (usize, usize),
+    /// The channels that sources share.
+    crowds: Vec<Channel>,
     buffer: Vec<u8>,
     entries: u64,
     unflushed: u64,
@@ -183,6 +189,8 @@ impl<W: Write> Stream<W> {
             epoch,
             options,
             channels: HashMap::new(),
+            own: (0, OWN_CHANNELS),
+            crowds: Vec::new(),
             buffer: Vec::new(),
             entries: 0,
             unflushed: 0,
@@ -200,14 +208,20 @@ impl<W: Write> Stream<W> {
         let log_time = u64::try_from(self.epoch + i128::from(entry.time.as_nanos()))
             .map_err(|_| Failure::Time)?;
         let publish_time = u64::try_from(wall.as_nanosecond()).map_err(|_| Failure::Time)?;
-        let channel_id = self.channel(entry)?;
+        let (channel_id, shared) = self.channel(entry)?;
         self.buffer.clear();
-        match &entry.content {
+        let omitted;
+        let content = match &entry.content {
             Content::Bytes(bytes) if !self.options.keep_bytes.keeps(&entry.source) => {
-                let omitted = Content::Omitted(bytes.len() as u64);
-                format::write_message(&omitted, &mut self.buffer);
+                omitted = Content::Omitted(bytes.len() as u64);
+                &omitted
             }
-            content => format::write_message(content, &mut self.buffer),
+            content => content,
+        };
+        if shared {
+            format::write_crowd_message(&entry.source, content, &mut self.buffer);
+        } else {
+            format::write_message(content, &mut self.buffer);
         }
         let header = MessageHeader {
             channel_id,
@@ -302,39 +316,54 @@ impl<W: Write> Stream<W> {
         Ok(self.writer.into_inner().inner)
     }
 
-    fn channel(&mut self, entry: &Entry) -> McapResult<u16> {
+    /// The entry's channel, and whether its source shares it with others.
+    fn channel(&mut self, entry: &Entry) -> McapResult<(u16, bool)> {
         let form = Form::of(&entry.content);
-        let known = self.channels.get(&*entry.source).and_then(|channels| {
-            channels
-                .iter()
-                .find(|c| c.room == entry.room && *c.kind == *entry.kind && c.form == form)
-        });
-        if let Some(channel) = known {
-            return Ok(channel.id);
+        let is_its =
+            |c: &&Channel| c.room == entry.room && *c.kind == *entry.kind && c.form == form;
+        let own = self.channels.get(&*entry.source);
+        if let Some(channel) = own.and_then(|channels| channels.iter().find(is_its)) {
+            return Ok((channel.id, false));
+        }
+        let shared = self.own.0 >= self.own.1;
+        if shared && let Some(channel) = self.crowds.iter().find(is_its) {
+            return Ok((channel.id, true));
         }
         let name = format!("twinbench.{}", entry.kind);
         let schema = format::schema(&entry.kind, form);
         let schema = self
             .writer
             .add_schema(&name, "jsonschema", schema.as_bytes())?;
+        let (topic, source, its_form) = if shared {
+            let topic = format!("{}/*", entry.kind);
+            (topic, "*", format::crowd_form(form))
+        } else {
+            (entry.channel(), &*entry.source, form.name().to_owned())
+        };
         let metadata = [
             ("room", room_name(entry.room)),
             ("kind", &entry.kind),
-            ("source", &entry.source),
-            ("form", form.name()),
+            ("source", source),
+            ("form", &its_form),
         ];
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let id = self
             .writer
-            .add_channel(schema, &entry.channel(), "json", &metadata.into())?;
-        let channels = self.channels.entry(Arc::clone(&entry.source)).or_default();
-        channels.push(Channel {
+            .add_channel(schema, &topic, "json", &metadata.into())?;
+        let channel = Channel {
             room: entry.room,
             kind: entry.kind.as_ref().into(),
             form,
             id,
-        });
-        Ok(id)
+        };
+        if shared {
+            self.crowds.push(channel);
+        } else {
+            self.own.0 += 1;
+            let channels = self.channels.entry(Arc::clone(&entry.source)).or_default();
+            channels.push(channel);
+        }
+        Ok((id, shared))
     }
 }
 
@@ -448,6 +477,43 @@ mod tests {
         assert!(stream.record(&entry(10_001), wall(0)).is_err());
         drop(stream);
         assert!(disk.len() <= 700);
+    }
+
+    /// More sources than MCAP has channels: each entry comes back as it was.
+    #[test]
+    fn sources_beyond_the_channels_share_one() {
+        let disk = Disk::new(usize::MAX);
+        let mut stream = Stream::start(disk.clone(), &header(), Options::default())
+            .ok()
+            .unwrap();
+        stream.own.1 = 3;
+        let mut all = Vec::new();
+        for n in 0..40_u64 {
+            let content = match n % 3 {
+                0 => Content::Json(format!(r#"{{"a": {n}.50, "ü":"[{{x"}}"#).into()),
+                1 => Content::Json("7".into()),
+                _ => Content::Bytes(vec![0xFF, n as u8].into()),
+            };
+            let written = Entry {
+                source: format!("s-\"{}\"", n % 10).into(),
+                sequence: n / 10,
+                content,
+                ..entry(n)
+            };
+            assert!(stream.record(&written, wall(0)).is_ok());
+            all.push(written);
+        }
+        assert!(stream.finish("digest").is_ok());
+        let bytes = disk.0.borrow().get_ref().clone();
+        let open = || {
+            let length = bytes.len() as u64;
+            crate::Reader::new(Cursor::new(bytes.clone()), length, "x".as_ref()).unwrap()
+        };
+        let read: Vec<Entry> = open().map(|read| read.unwrap().entry).collect();
+        assert_eq!(read, all);
+        let mut reader = open();
+        assert!(reader.by_ref().all(|read| read.is_ok()));
+        assert_eq!(reader.loss().to_string(), "complete");
     }
 
     #[test]
