@@ -555,8 +555,11 @@ impl Machine for ProbeMachine {
                     .is_some_and(|it| it.parse::<u8>().is_ok()) =>
             {
                 let number: usize = port[3..].parse().unwrap_or_default();
-                let down = self.link.get_mut().as_ref().map_or(0, Link::down_count);
-                if number >= down {
+                let link = self.link.get_mut().as_ref();
+                // A firmware that has channels, and has not made them yet, takes it later.
+                let later = matches!(self.channels.region, ScanRegion::Exact(_))
+                    && link.is_some_and(|link| !link.has_rtt());
+                if number >= link.map_or(0, Link::down_count) && !later {
                     return Err(Error::no_such(target, self.ports()));
                 }
                 let waiting = self.channels.waiting.entry(number).or_default();

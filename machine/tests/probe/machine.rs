@@ -92,12 +92,18 @@ impl Watched {
 fn channels_go_both_ways_and_log_frames_become_lines() {
     let board = board("channels");
     let mut watched = Watched::new(options(&board));
+    // What comes before the firmware has made its channels waits for them.
+    watched.give("rtt0", b"early\n");
     assert_eq!(watched.run(50), Halt::Reached);
-    assert_eq!(watched.said("rtt0"), "ready\n");
-    assert_eq!(watched.said("defmt"), "INFO  up with RTT at 16000000 Hz\n");
+    assert_eq!(watched.said("rtt0"), "ready\nEARLY\n");
+    let log = watched.said("defmt");
+    assert!(
+        log.starts_with("INFO  up with RTT at 16000000 Hz\n"),
+        "{log}"
+    );
     watched.give("rtt0", b"hello\n");
     watched.run(50);
-    assert_eq!(watched.said("rtt0"), "ready\nHELLO\n");
+    assert_eq!(watched.said("rtt0"), "ready\nEARLY\nHELLO\n");
     assert!(
         watched.said("defmt").contains("DEBUG heard [72, 69, "),
         "{}",
