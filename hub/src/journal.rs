@@ -57,9 +57,7 @@ pub(crate) fn telemetry(
 }
 
 fn json(text: &str) -> Option<&RawValue> {
-    // `[` and `{` differ in this bit.
-    let openers = text.bytes().filter(|byte| byte | 0x20 == b'{');
-    if openers.count() > MAX_DEPTH && depth(text) > MAX_DEPTH {
+    if journal_text::openers(text.as_bytes()) > MAX_DEPTH && depth(text) > MAX_DEPTH {
         return None;
     }
     serde_json::from_str(text).ok()
@@ -84,8 +82,10 @@ fn depth(text: &str) -> usize {
 
 /// JSON on one line: a line break can only be white space between its tokens.
 fn one_line(text: &str) -> Cow<'_, str> {
-    let breaks = |found, byte: u8| found | (byte == b'\n') | (byte == b'\r');
-    if text.bytes().fold(false, breaks) {
+    if [b'\n', b'\r']
+        .iter()
+        .any(|line_break| text.as_bytes().contains(line_break))
+    {
         Cow::Owned(text.replace(['\n', '\r'], " "))
     } else {
         Cow::Borrowed(text)

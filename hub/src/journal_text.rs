@@ -40,13 +40,20 @@ pub(crate) fn pairs<'a>(out: &mut Vec<u8>, pairs: impl Iterator<Item = (&'a str,
     out.push(b'}');
 }
 
-/// Whether nothing is to be escaped. Without an early end, so that the compiler takes many bytes at
+/// Whether nothing is to be escaped. Numbers and no early end: so the compiler looks at many bytes at
 /// once.
 fn is_plain(bytes: &[u8]) -> bool {
-    let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    !bytes
-        .iter()
-        .fold(false, |found, byte| found | special(*byte))
+    let special =
+        |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    bytes.iter().fold(0, |found, byte| found | special(*byte)) == 0
+}
+
+/// How many bytes are `[` or `{`.
+pub(crate) fn openers(bytes: &[u8]) -> usize {
+    // These two differ in one bit. Counts of a byte's size, for the same reason.
+    let is_opener = |byte: u8| u8::from(byte | 0x20 == b'{');
+    let few = |few: &[u8]| few.iter().fold(0, |count, byte| count + is_opener(*byte));
+    bytes.chunks(255).map(few).map(usize::from).sum()
 }
 
 /// RFC 8259, section 7; the short forms where there are such.
@@ -99,6 +106,13 @@ mod tests {
         fn numbers_are_those_of_serde_json(given in any::<u64>()) {
             prop_assert_eq!(written(|out| number(out, given)), given.to_string());
         }
+    }
+
+    #[test]
+    fn openers_are_counted_beyond_a_byte() {
+        assert_eq!(openers("[{]};;".repeat(300).as_bytes()), 600);
+        assert_eq!(openers(&[b'{'; 255]), 255);
+        assert_eq!(openers(b""), 0);
     }
 
     #[test]
