@@ -20,7 +20,9 @@ use crate::{
     output::Outputs,
     registry::{ACTIVITY_PREFIX, Activity, DEVICE_PREFIX, Identity, IdentityId, Registry, Status},
     routes::{ConnectionChange, Source},
-    service::{CONFIGURATION_PREFIX, JOB_PREFIX, PART_PREFIX, ServiceState},
+    service::{
+        CONFIGURATION_PREFIX, JOB_PREFIX, PART_PREFIX, ServiceState, TRANSFER_PREFIX, Transfers,
+    },
     session_store::{SESSION_PREFIX, SessionStore},
     twin::{TWIN_PREFIX, Twin},
     uploads::{NOTICE_PREFIX, UPLOAD_PREFIX, Uploads},
@@ -35,6 +37,7 @@ pub struct Hub {
     pub(crate) options: Options,
     pub(crate) registry: Registry,
     pub(crate) log: EventLog,
+    pub(crate) transfers: Transfers,
     pub(crate) sessions: SessionStore,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     /// Which connection an identity has.
@@ -125,6 +128,7 @@ impl Hub {
             registry: Registry::default(),
             log: EventLog::new(&options),
             sessions: SessionStore::default(),
+            transfers: Transfers::default(),
             connections: BTreeMap::new(),
             online: BTreeMap::new(),
             queues: Queues::default(),
@@ -208,6 +212,7 @@ impl Hub {
             JOB_PREFIX | PART_PREFIX | CONFIGURATION_PREFIX => {
                 self.service.restore(prefix, key, value)
             }
+            TRANSFER_PREFIX => self.transfers.restore(key, value),
             UPLOAD_PREFIX | NOTICE_PREFIX => self.uploads.restore(prefix, key, value),
             _ => Err(DecodeError::Damaged("its key is of no kind".into())),
         }

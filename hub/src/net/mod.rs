@@ -16,6 +16,8 @@
 //! time by [`NetOptions::opening`], CONNECT by the hub; what comes in waits in the sockets while the loop is busy; a
 //! client that does not take what is sent to it is closed.
 
+#[cfg(feature = "https")]
+mod blobs;
 #[cfg(feature = "tls")]
 mod certificates;
 mod connection;

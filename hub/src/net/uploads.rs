@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Largest file: what the storage clients send in one piece.
-const LARGEST: usize = 64 * 1024 * 1024;
+pub(super) const LARGEST: usize = 64 * 1024 * 1024;
 
 #[derive(Clone)]
 struct Shared {
@@ -34,7 +34,8 @@ struct Shared {
 }
 
 /// File upload as a router: `/devices/{id}/files…` for devices, `/uploads/…` for the blobs, which
-/// go to a folder. `rest` takes everything else, such as the service's REST interface. To be
+/// go to a folder; and `/blobs/…`, the containers that imports and exports of the registry use.
+/// `rest` takes everything else, such as the service's REST interface. To be
 /// served by [`Net::listen_https`](super::Net::listen_https), which knows the clients'
 /// certificates.
 pub fn uploads(hub: HubHandle, folder: PathBuf, rest: Router) -> Router {
@@ -42,6 +43,7 @@ pub fn uploads(hub: HubHandle, folder: PathBuf, rest: Router) -> Router {
         hub,
         folder: folder.into(),
     };
+    let rest = super::blobs::blobs(shared.hub.clone(), Arc::clone(&shared.folder), rest);
     let own = Router::new()
         .route("/devices/{id}/files", post(begin))
         .route("/devices/{id}/files/notifications", post(finish))
@@ -76,13 +78,13 @@ fn refused(error: &UploadError) -> Response {
     failed(status, code, &error.to_string())
 }
 
-fn failed(status: StatusCode, code: &str, message: &str) -> Response {
+pub(super) fn failed(status: StatusCode, code: &str, message: &str) -> Response {
     let body = json!({"Message": format!("ErrorCode:{code};{message}"), "ExceptionMessage": ""});
     let kind = (header::CONTENT_TYPE, "application/json; charset=utf-8");
     (status, [kind], body.to_string()).into_response()
 }
 
-fn gone() -> Response {
+pub(super) fn gone() -> Response {
     failed(
         StatusCode::SERVICE_UNAVAILABLE,
         "ServiceUnavailable",

@@ -2,8 +2,22 @@
 
 use twinbench_model::VirtualTime;
 
-use super::{Error, ErrorCode, request::Call};
+use super::{Error, ErrorCode, Method, Request, request::Call};
 use crate::{Options, Permission, auth, sas::Token};
+
+/// Whether the query of a blob's address is a token, without its first word, of a policy that may
+/// write the registry: what is in the blobs are identities with their keys.
+pub(super) fn opens_blobs(options: &Options, query: &str, now: VirtualTime) -> bool {
+    let token = format!("SharedAccessSignature {query}");
+    let request = Request {
+        method: Method::Get,
+        target: "/blobs".to_owned(),
+        headers: vec![("authorization".to_owned(), token)],
+        body: bytes::Bytes::new(),
+    };
+    let wanted = &[Permission::RegistryWrite];
+    Call::new(&request).is_ok_and(|call| check(options, &call, wanted, now).is_ok())
+}
 
 /// Checks the `Authorization` header: a policy's key must have signed a token for this hub (or
 /// for a part of it that covers the address), it must not have ended, and the policy must have

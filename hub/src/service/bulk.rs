@@ -65,7 +65,7 @@ pub(super) fn apply(hub: &mut Hub, call: &Call<'_>, now: VirtualTime) -> Result<
 }
 
 /// Does what one element asks for; `Some` is a warning.
-fn one(
+pub(super) fn one(
     hub: &mut Hub,
     target: (&str, Option<&str>),
     item: &Map<String, Value>,

@@ -50,6 +50,8 @@ codes! {
     IotHubUnauthorizedAccess = 401_002,
     /// The hub's daily quota is used up.
     IotHubQuotaExceeded = 403_002,
+    /// An import or export is under way already.
+    JobQuotaExceeded = 403_005,
     /// A device's queue of messages is full.
     DeviceMaximumQueueDepthExceeded = 403_004,
     /// No such device.

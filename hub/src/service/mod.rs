@@ -12,13 +12,13 @@
 //! | `/twins…` | twins of devices and modules; direct methods |
 //! | `/devices/query` | the query language of twins and jobs |
 //! | `/jobs/v2…` | twin updates and methods on many devices |
+//! | `/jobs` | import and export of the registry through blobs of this hub |
 //! | `/devices/{id}/commands` | the queue of messages to a device, to be purged |
 //! | `/messages/serviceBound/feedback` | what became of messages to devices |
 //! | `/configurations…` | automatic configurations: kept, not applied |
 //! | `/digitaltwins…` | twins and methods in the words of Digital Twins (IoT Plug and Play) |
 //!
-//! Import and export of the registry through blobs is refused with 501, and so is applying
-//! configurations to edge devices.
+//! Applying configurations to edge devices is refused with 501.
 
 mod access;
 mod bulk;
@@ -41,6 +41,7 @@ mod request;
 mod response;
 mod state;
 mod time;
+mod transfers;
 mod twins;
 
 use twinbench_model::VirtualTime;
@@ -51,6 +52,8 @@ pub use error::{Error, ErrorCode};
 pub use request::{Method, Request};
 pub use response::Response;
 pub(crate) use state::{CONFIGURATION_PREFIX, JOB_PREFIX, PART_PREFIX, ServiceState};
+pub use transfers::{BlobAddress, LINES_AT_ONCE, TransferWork};
+pub(crate) use transfers::{TRANSFER_PREFIX, Transfers};
 
 use crate::{Hub, Permission, limits::Operation};
 use request::Call;
@@ -139,9 +142,10 @@ fn answered(
         (Method::Get, ["jobs", "v2", id]) => jobs::get(hub, id),
         (Method::Post, ["jobs", "v2", id, "cancel"]) => jobs::cancel(hub, id, now),
         (_, ["jobs", "v2", ..]) => Err(not_allowed()),
-        (_, ["jobs", ..]) => Err(not_done(
-            "import and export through blobs is not done here: use the bulk registry operations",
-        )),
+        (Method::Post, ["jobs", "create"]) => transfers::create(hub, call, now),
+        (Method::Get, ["jobs"]) => Ok(transfers::list(hub)),
+        (Method::Get, ["jobs", id]) => transfers::get(hub, id),
+        (Method::Delete, ["jobs", id]) => transfers::cancel(hub, id, now),
         (Method::Get, ["messages", "servicebound" | "serviceBound", "feedback"]) => {
             Ok(feedback::receive(hub, now))
         }
@@ -190,7 +194,7 @@ fn answered(
         (
             _,
             [
-                "devices" | "statistics" | "configurations" | "digitaltwins",
+                "devices" | "statistics" | "jobs" | "configurations" | "digitaltwins",
                 ..,
             ],
         ) => Err(not_allowed()),

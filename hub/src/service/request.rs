@@ -146,7 +146,7 @@ pub(super) fn number(
     number.map(Some).ok_or_else(wrong)
 }
 
-fn deeper(value: &Value, left: usize) -> bool {
+pub(super) fn deeper(value: &Value, left: usize) -> bool {
     match value {
         Value::Array(items) => left == 0 || items.iter().any(|item| deeper(item, left - 1)),
         Value::Object(members) => left == 0 || members.values().any(|item| deeper(item, left - 1)),

@@ -153,7 +153,7 @@ impl Hub {
     }
 }
 
-fn key(prefix: u8, id: &str) -> Vec<u8> {
+pub(super) fn key(prefix: u8, id: &str) -> Vec<u8> {
     [&[prefix], id.as_bytes()].concat()
 }
 

@@ -4,7 +4,9 @@ use std::{io::Write, net::SocketAddr, path::PathBuf, process::Stdio};
 
 use serde_json::{Value, json};
 
-use crate::host::{self, DEVICE, Served, connection_string};
+use twinbench_hub::sas;
+
+use crate::host::{self, DEVICE, Served, connection_string, policy_key};
 
 /// A program or folder of the set-up; a lack skips loudly, and fails in CI.
 fn needed(test: &str, variable: &str) -> Option<PathBuf> {
@@ -60,6 +62,15 @@ async fn run(program: PathBuf, arguments: Vec<String>, request: Value, ca: PathB
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {out}\n{err}"))
 }
 
+/// The address of a container of blobs, as one with a SAS.
+fn blobs(host: &str) -> String {
+    let expiry = u64::try_from(jiff::Timestamp::now().as_second()).unwrap() + 3_600;
+    let key = policy_key("iothubowner");
+    let token = sas::generate("localhost", &key, expiry, Some("iothubowner"));
+    let query = token.strip_prefix("SharedAccessSignature ").unwrap();
+    format!("https://{host}/blobs/registry?{query}")
+}
+
 /// Compares what a client saw, name by name, so that a failure names all that differ.
 #[track_caller]
 fn check(seen: &Value, expected: &Value) {
@@ -92,6 +103,7 @@ async fn python_azure_iot_hub() {
     let request = json!({
         "connectionString": connection_string(&host, "iothubowner"),
         "reader": connection_string(&host, "registryRead"),
+        "blobs": blobs(&host),
         "wrong": wrong,
         "device": DEVICE,
     });
@@ -168,8 +180,19 @@ async fn python_azure_iot_hub() {
             "job_exists": [409, "JobAlreadyExists"],
             "job_missing": [404, "JobNotFound"],
             "job_query": [null, "DeserializationError"],
-            "import": [501, "NotImplemented"],
-            "imports": [501, "NotImplemented"],
+            "export_elsewhere": [400, "ArgumentInvalid"],
+            "exported": ["export", "completed", 100, true, "red", ["py-1"]],
+            "exported_without_keys": null,
+            "imported": [
+                201,
+                "completed",
+                [["py-1", 409_001], ["nobody", 404_001], ["", 400_004]],
+                "red",
+                true,
+            ],
+            "imported_from_nothing": "failed",
+            "transfers": 4,
+            "blob_without_token": 403,
             "configuration": ["conf", 5, "tags.floor = 1", true],
             "configuration_updated": 6,
             "configurations": ["conf"],
@@ -202,6 +225,7 @@ async fn npm_azure_iothub() {
     let request = json!({
         "connectionString": connection_string(&host, "iothubowner"),
         "modules": modules,
+        "blobs": blobs(&host),
         "device": DEVICE,
     });
     let script = include_str!("clients/registry.js").to_owned();
@@ -244,7 +268,9 @@ async fn npm_azure_iothub() {
             "jobCancelled": "cancelled",
             "jobList": ["js-twin"],
             "configurations": ["js-conf"],
-            "import": [501, "Error"],
+            "exportElsewhere": [400, "ArgumentError"],
+            "transfers": ["export", "completed", "import", "completed"],
+            "imported": true,
             "deleted": [404, "DeviceNotFoundError"],
         }),
     );

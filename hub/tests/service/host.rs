@@ -21,6 +21,7 @@ use tokio_rustls::{
 use twinbench_hub::{
     ConnectionId, Hub, HubOutput, Options, Permission, Policy, SymmetricKey, derive_key,
     handle::{HubHandle, hub_handle},
+    net::uploads,
     sas, service,
 };
 use twinbench_model::{DeviceId, Epoch, VirtualDuration, VirtualTime};
@@ -186,7 +187,8 @@ pub(crate) async fn serve(handle: HubHandle, address: SocketAddr) -> std::io::Re
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let router = service::router(handle);
+    let files = folder.path().join("files");
+    let router = uploads(handle.clone(), files, service::router(handle));
     tokio::spawn(async move { axum::serve(Tls(listener, acceptor), router).await });
     Ok(Served {
         address,

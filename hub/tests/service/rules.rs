@@ -7,7 +7,7 @@ use twinbench_hub::{
     c2d::{Ack, SendC2d},
     registry::IdentityId,
     sas,
-    service::{Method, Reply},
+    service::{BlobAddress, Method, Reply, TransferWork},
 };
 
 use crate::{
@@ -192,7 +192,7 @@ fn addresses_and_bodies_that_make_no_sense() {
             json!({"type": "scheduleUpdateTwin", "updateTwin": {}, "queryCondition": "a ="}),
             400,
         ),
-        (Post, "/jobs/create", json!({"type": "import"}), 501),
+        (Post, "/jobs/create", json!({"type": "import"}), 400),
         (Post, "/devices/d/applyConfigurationContent", json!({}), 501),
     ] {
         let (status, answer) = rig.call(method, target, &body);
@@ -430,6 +430,91 @@ fn jobs_call_methods_and_run_out_of_time() {
         rig.call(Method::Post, "/jobs/v2/b/cancel", &Value::Null).0,
         400
     );
+}
+
+#[test]
+fn imports_and_exports_run_one_by_one_and_survive_a_restart() {
+    let mut rig = Rig::new();
+    rig.device("d");
+    let create = "/jobs/create?api-version=2021-04-12";
+    let container = "https://localhost:8443/blobs/registry";
+    let export = json!({"type": "export", "outputBlobContainerUri": format!("{container}?sig=x")});
+    for wrong in [
+        json!({"type": "move", "outputBlobContainerUri": container}),
+        json!({"type": "export"}),
+        json!({"type": "import", "outputBlobContainerUri": container}),
+        json!({"type": "export", "outputBlobContainerUri": "https://elsewhere/blobs/registry"}),
+        json!({"type": "export", "outputBlobContainerUri": "https://localhost/blobs/../x"}),
+        json!({"type": "export", "outputBlobContainerUri": "https://localhost/registry"}),
+        json!({"type": "export", "outputBlobContainerUri": container, "outputBlobName": "../x"}),
+        json!({"type": "export", "outputBlobContainerUri": container, "outputBlobName": ".x"}),
+    ] {
+        assert_eq!(rig.call(Method::Post, create, &wrong).0, 400, "{wrong}");
+    }
+    let (status, made) = rig.call(Method::Post, create, &export);
+    assert_eq!((status, &made["status"]), (200, &json!("enqueued")));
+    assert_eq!(made["outputBlobContainerUri"], container);
+    let job = format!("/jobs/{}", made["jobId"].as_str().unwrap());
+    let second = rig.call(Method::Post, create, &export);
+    assert_eq!(code(&second), (403, "JobQuotaExceeded".to_owned()));
+    let begin = |rig: &mut Rig| {
+        let work = rig.hub.next_transfer(rig.now);
+        rig.commit();
+        work
+    };
+    let Some(TransferWork::Export { id, to, text }) = begin(&mut rig) else {
+        panic!("there is work")
+    };
+    assert_eq!(to, BlobAddress::new("registry", "devices.txt").unwrap());
+    let line: Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!(
+        (&line["id"], &line["status"]),
+        (&json!("d"), &json!("enabled"))
+    );
+    assert_eq!(begin(&mut rig), None);
+    // What was not finished is begun again, and nobody else's news count meanwhile.
+    rig.restart();
+    rig.hub.finish_transfer(&id, Ok(()), rig.now);
+    assert_eq!(
+        rig.call(Method::Get, &job, &Value::Null).1["status"],
+        "enqueued"
+    );
+    assert!(begin(&mut rig).is_some());
+    rig.hub
+        .finish_transfer(&id, Err("the disk is full".to_owned()), rig.now);
+    let (_, ended) = rig.call(Method::Get, &job, &Value::Null);
+    assert_eq!(
+        (&ended["status"], &ended["failureReason"]),
+        (&json!("failed"), &json!("the disk is full"))
+    );
+
+    let import = json!({"type": "import", "inputBlobContainerUri": container, "outputBlobContainerUri": container});
+    let (_, made) = rig.call(Method::Post, create, &import);
+    let id = made["jobId"].as_str().unwrap().to_owned();
+    assert!(matches!(begin(&mut rig), Some(TransferWork::Import { .. })));
+    let lines = [
+        r#"{"id":"e","tags":{"a":1}}"#,
+        "[]",
+        r#"{"id":"d","importMode":"delete"}"#,
+    ];
+    let lines = lines.map(str::to_owned);
+    let refused = rig.hub.import_lines(&id, &lines, rig.now).unwrap();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    let (_, all) = rig.call(Method::Get, "/devices", &Value::Null);
+    assert_eq!(all.as_array().unwrap().len(), 1);
+    assert_eq!(all[0]["deviceId"], "e");
+    let (_, cancelled) = rig.call(Method::Delete, &format!("/jobs/{id}"), &Value::Null);
+    assert_eq!(cancelled["status"], "cancelled");
+    assert_eq!(rig.hub.import_lines(&id, &lines, rig.now), None);
+    assert_eq!(
+        rig.call(Method::Get, "/jobs", &Value::Null)
+            .1
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(rig.call(Method::Delete, "/jobs/none", &Value::Null).0, 404);
 }
 
 #[test]

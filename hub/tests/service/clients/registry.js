@@ -92,7 +92,23 @@ async function main() {
   await registry.addConfiguration({ id: 'js-conf', schemaVersion: '1.0', content: {}, targetCondition: '*', priority: 1 });
   seen.configurations = body(await registry.getConfigurations()).map((c) => c.id);
   await registry.removeConfiguration('js-conf');
-  seen.import = await refused(() => registry.exportDevicesToBlob('https://x', true));
+
+  const transfer = async (begin) => {
+    const plain = (answer) => body(answer) ?? answer;
+    const { jobId } = plain(await begin());
+    for (let n = 0; n < 200; n += 1) {
+      const job = plain(await registry.getJob(jobId));
+      if (['completed', 'failed', 'cancelled'].includes(job.status)) return job;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return null;
+  };
+  seen.exportElsewhere = await refused(() => registry.exportDevicesToBlob('https://x', true));
+  const exported = await transfer(() => registry.exportDevicesToBlob(request.blobs, false));
+  await registry.delete('js-2');
+  const imported = await transfer(() => registry.importDevicesFromBlob(request.blobs, request.blobs));
+  seen.transfers = [exported.type, exported.status, imported.type, imported.status];
+  seen.imported = body(await registry.getTwin('js-2')).tags.job;
 
   await registry.removeModule('js-1', 'm1');
   await registry.delete('js-1');

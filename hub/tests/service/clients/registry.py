@@ -6,6 +6,8 @@ import json
 import sys
 import time
 
+import requests
+
 request = json.loads(sys.stdin.read())
 CS = request["connectionString"]
 
@@ -181,8 +183,49 @@ seen["job_exists"] = refused(lambda: jobs.create_scheduled_job("job-twin", JobRe
 seen["job_missing"] = refused(lambda: jobs.get_scheduled_job("nothing"))
 # The service answers with an array, which npm's client reads; this client expects an object.
 seen["job_query"] = refused(lambda: jobs.query_scheduled_jobs("scheduleUpdateTwin", "completed"))
-seen["import"] = refused(lambda: jobs.create_import_export_job(JobProperties(type="export", output_blob_container_uri="https://x")))
-seen["imports"] = refused(lambda: jobs.get_import_export_jobs())
+
+# Import and export: the container's address works for the hub and for who puts and gets blobs.
+blobs = request["blobs"]
+
+
+def blob(name):
+    return blobs.replace("?", f"/{name}?", 1)
+
+
+def transfer(**what):
+    job = jobs.create_import_export_job(JobProperties(**what))
+    for _ in range(200):
+        state = jobs.get_import_export_job(job.job_id)
+        if state.status in ("completed", "failed", "cancelled"):
+            return state
+        time.sleep(0.05)
+    return state
+
+
+seen["export_elsewhere"] = refused(lambda: jobs.create_import_export_job(JobProperties(type="export", output_blob_container_uri="https://x/blobs/registry")))
+done = transfer(type="export", output_blob_container_uri=blobs, exclude_keys_in_export=False)
+lines = [json.loads(line) for line in requests.get(blob("devices.txt")).text.splitlines()]
+mine = {line["id"]: line for line in lines if "moduleId" not in line}
+seen["exported"] = [done.type, done.status, done.progress, mine["py-1"]["authentication"]["symmetricKey"]["primaryKey"] == manager.get_device("py-1").authentication.symmetric_key.primary_key,
+                    mine["bulk-0"]["properties"]["desired"]["color"], [line["id"] for line in lines if line.get("moduleId") == "m1"]]
+transfer(type="export", output_blob_container_uri=blobs, exclude_keys_in_export=True)
+hidden = [json.loads(line) for line in requests.get(blob("devices.txt")).text.splitlines()]
+seen["exported_without_keys"] = hidden[0]["authentication"]["symmetricKey"]["primaryKey"]
+moved = [dict(mine["bulk-0"], id="moved-0", importMode="create"), dict(mine["bulk-1"], id="moved-1", importMode="create"),
+         {"id": "py-1", "importMode": "create"}, {"id": "nobody", "importMode": "delete"}]
+text = "\r\n".join(json.dumps(line) for line in moved) + "\r\nnot JSON\r\n"
+put = requests.put(blob("devices.txt"), data=text.encode(), headers={"x-ms-blob-type": "BlockBlob"})
+done = transfer(type="import", input_blob_container_uri=blobs, output_blob_container_uri=blobs)
+log = [json.loads(line) for line in requests.get(blob("importErrors.log")).text.splitlines()]
+again = manager.get_device("moved-0").authentication.symmetric_key.primary_key
+seen["imported"] = [put.status_code, done.status, [[line["deviceId"], line["errorCode"]] for line in log],
+                    manager.get_twin("moved-0").properties.desired["color"],
+                    again == mine["bulk-0"]["authentication"]["symmetricKey"]["primaryKey"]]
+seen["imported_from_nothing"] = transfer(type="import", input_blob_container_uri=blobs.replace("registry", "nothing"), output_blob_container_uri=blobs).status
+seen["transfers"] = len(jobs.get_import_export_jobs())
+seen["blob_without_token"] = requests.get(blob("devices.txt").split("?")[0]).status_code
+for name in ("moved-0", "moved-1"):
+    manager.delete_device(name)
 
 # Configurations.
 configurations = IoTHubConfigurationManager.from_connection_string(CS)
