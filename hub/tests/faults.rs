@@ -155,6 +155,47 @@ fn connects_are_refused_as_the_fault_says() {
 }
 
 #[test]
+fn every_fault_is_in_the_recording_with_its_begin_and_end() {
+    use FaultKind as Kind;
+    let all = [
+        ("network-drop", Kind::NetworkDrop),
+        ("half-open", Kind::HalfOpen),
+        ("latency", Kind::Latency(seconds(3))),
+        ("duplicate", Kind::Duplicate(1.0)),
+        ("reorder", Kind::Reorder(seconds(3))),
+        ("throttle", Kind::Throttle(seconds(3))),
+        ("reject-authentication", Kind::RejectAuthentication),
+        ("server-restart", Kind::ServerRestart),
+        ("force-disconnect", Kind::ForceDisconnect),
+    ];
+    for device in [None, Some("dev1".to_owned())] {
+        for (name, kind) in all {
+            let mut rig = rig();
+            let (device, lasts) = (device.clone(), Some(seconds(5)));
+            let fault = Fault {
+                kind,
+                device: device.clone(),
+                lasts,
+            };
+            rig.hub.begin_fault(fault, rig.now);
+            rig.commit();
+            rig.tick(5);
+            let facts = rig.facts("fault/1");
+            let begun = &facts[0]["begins"];
+            // A kind with a value is an object of its name.
+            let named = begun["kind"] == name || begun["kind"].get(name).is_some();
+            assert!(named, "{name}: {facts:?}");
+            assert_eq!(begun["device"].as_str(), device.as_deref(), "{name}");
+            // Closing connections once is over when it has begun.
+            let once = kind == Kind::ForceDisconnect;
+            let ended = facts.iter().any(|fact| fact["ends"] == true);
+            assert_eq!(ended, !once, "{name}: {facts:?}");
+            assert_eq!(rig.hub.faults().count(), 0, "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_tier_delays_then_closes() {
     let mut limited = options();
     limited.profile = Profile::of(Tier::S1);
