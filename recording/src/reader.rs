@@ -478,7 +478,7 @@ impl<R: io::Read> Reader<R> {
             return;
         };
         let (kind, source) = (kind_of_name(kind), Arc::from(source));
-        let counter = self.counter(&kind, &source);
+        let counter = self.counter(kind.clone(), Arc::clone(&source));
         let channel_of = Channel {
             room,
             kind,
@@ -491,14 +491,11 @@ impl<R: io::Read> Reader<R> {
     }
 
     /// Which of the numbers counts a kind and source.
-    fn counter(&mut self, kind: &Cow<'static, str>, source: &Arc<str>) -> usize {
-        *self
-            .counters
-            .entry((kind.clone(), Arc::clone(source)))
-            .or_insert_with(|| {
-                self.numbers.push(None);
-                self.numbers.len() - 1
-            })
+    fn counter(&mut self, kind: Cow<'static, str>, source: Arc<str>) -> usize {
+        *self.counters.entry((kind, source)).or_insert_with(|| {
+            self.numbers.push(None);
+            self.numbers.len() - 1
+        })
     }
 
     fn message(&mut self, header: MessageHeader, data: &[u8]) {
@@ -520,7 +517,7 @@ impl<R: io::Read> Reader<R> {
                 return;
             };
             source = its.as_ref().into();
-            counter = self.counter(&kind, &source);
+            counter = self.counter(kind.clone(), Arc::clone(&source));
             data = message;
         }
         let Some(content) = format::read_message(form, data) else {

@@ -48,46 +48,75 @@ impl Uart {
     }
 
     /// What has arrived; waits at most so long for the first byte, and then takes all that is there.
+    /// Without patience it takes what is there. Systems count a wait in ticks of up to 10 ms: who wants a
+    /// shorter one sleeps and then has no patience.
     ///
     /// # Errors
     /// When the connection is gone.
     pub fn receive(&mut self, patience: Duration) -> Result<Vec<u8>, UartError> {
         let mut all = Vec::new();
-        let mut buffer = [0; 4096];
-        let mut wait = patience.max(Duration::from_micros(1));
+        let taken = self.wait(patience, &mut all).and_then(|came| {
+            if !came {
+                return Ok(());
+            }
+            self.stream.set_nonblocking(true)?;
+            let taken = self.take(&mut all);
+            self.stream.set_nonblocking(false)?;
+            taken
+        });
+        match taken {
+            // What came before the end is told first.
+            Err(cause) if all.is_empty() => Err(UartError {
+                address: self.address,
+                cause,
+            }),
+            _ => Ok(all),
+        }
+    }
+
+    /// Waits for the first bytes. False: they did not come.
+    fn wait(&mut self, patience: Duration, all: &mut Vec<u8>) -> io::Result<bool> {
+        if patience.is_zero() {
+            return Ok(true);
+        }
+        self.stream.set_read_timeout(Some(patience))?;
+        match self.read(all) {
+            Ok(()) => Ok(true),
+            Err(cause) if is_silence(&cause) => Ok(false),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Takes all that is there.
+    fn take(&mut self, all: &mut Vec<u8>) -> io::Result<()> {
         loop {
-            let read = self
-                .stream
-                .set_read_timeout(Some(wait))
-                .and_then(|()| self.stream.read(&mut buffer));
-            match read {
-                Ok(0) if all.is_empty() => {
-                    return Err(UartError {
-                        address: self.address,
-                        cause: io::ErrorKind::UnexpectedEof.into(),
-                    });
-                }
-                Ok(0) => return Ok(all),
-                Ok(length) => {
-                    all.extend_from_slice(&buffer[..length]);
-                    wait = Duration::from_micros(1);
-                }
-                Err(cause)
-                    if matches!(
-                        cause.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                    ) =>
-                {
-                    return Ok(all);
-                }
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => {
-                    return Err(UartError {
-                        address: self.address,
-                        cause,
-                    });
-                }
+            match self.read(all) {
+                Ok(()) => {}
+                Err(cause) if is_silence(&cause) => return Ok(()),
+                Err(cause) => return Err(cause),
             }
         }
     }
+
+    fn read(&mut self, all: &mut Vec<u8>) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    all.extend_from_slice(&buffer[..length]);
+                    return Ok(());
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+    }
+}
+
+fn is_silence(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }

@@ -23,7 +23,7 @@ use crate::{
     modem::{Modem, ModemOutput},
 };
 
-/// How long a serial port is listened to after a slice, on the wall clock: its bytes follow the answer.
+/// How long after a slice its serial ports are listened to, on the wall clock: bytes follow the answer.
 const SETTLE: Duration = Duration::from_millis(2);
 /// How long a byte takes at most to be in Renode, on the wall clock.
 const ARRIVE: Duration = Duration::from_millis(3);
@@ -236,8 +236,11 @@ impl RenodeMachine {
 
     /// Takes what the serial ports said.
     fn listen(&mut self) -> Result<(), Error> {
+        if !self.uarts.is_empty() {
+            thread::sleep(SETTLE);
+        }
         for (name, uart) in &mut self.uarts {
-            let bytes = uart.receive(SETTLE)?;
+            let bytes = uart.receive(Duration::ZERO)?;
             if bytes.is_empty() {
                 continue;
             }
