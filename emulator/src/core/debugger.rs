@@ -93,6 +93,9 @@ pub(crate) struct Debugger {
     /// The breakpoint at this address is passed once.
     #[serde(skip)]
     skip: Option<u32>,
+    /// Where the core was locked up before it was halted, and why.
+    #[serde(skip)]
+    locked: Option<(u32, String)>,
     /// The next thing that a debugger wants is a single step.
     #[serde(skip)]
     pub(crate) stepping: bool,
@@ -294,23 +297,40 @@ impl Core {
         self.debug.attached = value & C_DEBUGEN != 0;
         if !self.debug.attached {
             self.debug.stop = None;
+            self.locks_up_again();
         } else if value & C_HALT != 0 {
             if self.debug.stop.is_none() {
                 self.debug_event(DebugStop::Request, HALTED);
             }
-            // A request to halt ends sleep (B1.5.19) and lockup (B1.5.15). Let go, a core that was
-            // locked up tries its instruction again.
+            // A request to halt ends sleep (B1.5.19) and lockup (B1.5.15).
             self.sleep = super::Sleep::Awake;
-            if matches!(self.halted, Some(super::Halted::Lockup(_))) {
+            if let Some(super::Halted::Lockup(reason)) = &self.halted {
+                self.debug.locked = Some((self.next, reason.clone()));
                 self.halted = None;
             }
         } else if self.debug.stop.is_some() {
             self.debug.pass(self.next);
+            if self.locks_up_again() {
+                return;
+            }
             if value & C_STEP != 0 {
                 self.run(self.cycles + 1);
                 self.debug_event(DebugStop::Request, HALTED);
             }
         }
+    }
+
+    /// Let go where it was, a core that was locked up is so again; `true`: it is.
+    fn locks_up_again(&mut self) -> bool {
+        let Some((place, reason)) = self.debug.locked.take() else {
+            return false;
+        };
+        if place != self.next {
+            return false;
+        }
+        self.halted = Some(super::Halted::Lockup(reason));
+        self.limit = 0;
+        true
     }
 
     /// Takes what is written to a stimulus port, if the trace and the port are on.

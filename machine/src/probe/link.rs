@@ -124,6 +124,11 @@ impl Link {
         self.session.core(CORE)?.status()
     }
 
+    /// Lets the core go on.
+    pub(super) fn release(&mut self) -> Result<(), probe_rs::Error> {
+        self.session.core(CORE)?.run()
+    }
+
     /// Does something with the core standing still; it runs on afterwards if it ran before.
     pub(super) fn with_halted_core<T>(
         &mut self,

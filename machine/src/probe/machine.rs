@@ -20,7 +20,7 @@ use super::{
     link::{Link, chain},
     options::ProbeOptions,
     serial::Port,
-    virtual_probe::Pace,
+    virtual_probe::{Pace, VirtualBoard},
 };
 use crate::{
     Capabilities, Error, Halt, Inspect, Machine, Name, Output, OutputKind, Stimulus, Wake,
@@ -213,7 +213,14 @@ impl ProbeMachine {
         }
         self.read_watches();
         match status {
-            CoreStatus::LockedUp => self.crash(""),
+            CoreStatus::LockedUp => {
+                self.crash("");
+                // Left as it was found: a watchdog may bite, and time goes on.
+                let released = self.link.get_mut().as_mut().map(Link::release);
+                if let Some(Err(cause)) = released {
+                    self.lose(&cause);
+                }
+            }
             CoreStatus::Halted(HaltReason::Breakpoint(BreakpointCause::Semihosting(command))) => {
                 self.semihosting(command);
             }
@@ -376,12 +383,22 @@ impl ProbeMachine {
         let Some(board) = &self.options.board else {
             return Ok(());
         };
+        let first = self.out.len();
         let out = &mut self.out;
         let halt = board.with(|machine| {
-            let halt = machine.run_until(end);
-            machine.drain(out);
-            halt
+            loop {
+                // A machine that stops for good says so early, once, and goes with the time afterwards.
+                let halt = machine.run_until(end)?;
+                machine.drain(out);
+                if machine.now() >= end || halt == Halt::Debugger {
+                    return Ok::<_, Error>(halt);
+                }
+            }
         })?;
+        // A core that stood still for the probe goes on where it stood: what it says is said now.
+        for output in &mut self.out[first..] {
+            output.time = output.time.max(self.now);
+        }
         // What stops the core is seen by the probe; only the end of a program is not.
         if let Halt::Exited(_) = halt {
             self.ended = Some(halt);
@@ -395,9 +412,19 @@ impl ProbeMachine {
         let Some(link) = self.link.get_mut() else {
             return Err(Error::Probe("the probe is gone: plug it in".to_owned()));
         };
-        let done = link.reset();
-        if let Err(cause) = done {
-            self.lose(&cause);
+        let late = |board: &VirtualBoard| board.with(|machine| machine.now() < self.now);
+        match self.options.board.clone().filter(late) {
+            // It stood still for the probe, and its time with it: it is switched off and on.
+            Some(board) => {
+                *self.link.get_mut() = None;
+                board.power_cycle(self.now)?;
+                *self.link.get_mut() = Some(Link::attach(&self.options)?);
+            }
+            None => {
+                if let Err(cause) = link.reset() {
+                    self.lose(&cause);
+                }
+            }
         }
         self.next_poll = self.now;
         Ok(())

@@ -197,13 +197,27 @@ fn a_core_that_locks_up_is_told_of_with_its_callers() {
         assert!(notes.contains(part), "{part} in {notes}");
     }
     let trace = watched.machine.inspect().unwrap().backtrace().unwrap();
-    assert!(trace.iter().any(|frame| frame.interrupted));
+    assert!(trace.iter().any(|frame| frame.interrupted), "{trace:?}");
 
-    // A reset is a new life.
+    // A reset is a new life, and not the time that has passed once more.
+    watched.run(5_000);
     watched.out.clear();
+    let reset = watched.now;
     watched.machine.apply(Stimulus::Reset).unwrap();
     assert_eq!(watched.run(50), Halt::Reached);
     assert_eq!(watched.said("rtt0"), "ready\n");
+    assert!(
+        watched.out.iter().all(|output| output.time >= reset),
+        "{:?}",
+        watched.out
+    );
+    let rounds = watched
+        .machine
+        .inspect()
+        .unwrap()
+        .variable("COUNT")
+        .unwrap();
+    assert!(rounds.unsigned().unwrap() < 30);
 }
 
 #[test]
