@@ -1,6 +1,6 @@
 //! `twinbench probe`: debug probes for a person.
 
-use std::{path::Path, sync::mpsc::channel};
+use std::{fmt::Write as _, path::Path, sync::mpsc::channel};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -106,9 +106,9 @@ fn in_words(all: &[ProbeInfo]) -> String {
     let wide = all.iter().map(|it| it.selector.len()).max().unwrap_or(0);
     let mut text = String::new();
     for probe in all {
-        text += &format!("{:wide$}  {}\n", probe.selector, probe.name);
+        let _ = writeln!(text, "{:wide$}  {}", probe.selector, probe.name);
         if !probe.accessible {
-            text += &format!("{:wide$}  {ACCESS_HINT}\n", "");
+            let _ = writeln!(text, "{:wide$}  {ACCESS_HINT}", "");
         }
     }
     text +=
