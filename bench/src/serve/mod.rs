@@ -9,6 +9,7 @@ mod hub;
 pub mod key;
 mod metrics;
 mod pace;
+mod past;
 mod routes;
 mod running;
 mod view;
@@ -32,7 +33,7 @@ use twinbench_hub::{
     net::NetEvent,
 };
 use twinbench_model::{
-    DeviceId, Epoch, VirtualTime,
+    DeviceId, Epoch, Event, VirtualTime,
     api::page::{Status as PageStatus, TimeRequest},
 };
 use twinbench_serverless::rest;
@@ -56,9 +57,19 @@ pub(crate) enum Command {
     Ask(Ask),
     /// Plays, pauses, steps; answers with where the bench then stands.
     Time(Option<TimeRequest>, oneshot::Sender<PageStatus>),
+    /// Runs until an event is such as asked for, at most to a time, and stands; answers with the
+    /// event and where the bench then stands.
+    RunTo(
+        Wanted,
+        VirtualTime,
+        oneshot::Sender<(Option<Event>, PageStatus)>,
+    ),
     /// Calls a direct method and waits for the device.
     Method(DeviceId, MethodCall, oneshot::Sender<MethodResult>),
 }
+
+/// Whether an event is the one that is waited for.
+pub(crate) type Wanted = Box<dyn FnMut(&Event) -> bool + Send>;
 
 /// What is done between two steps.
 pub(crate) type Ask = Box<dyn FnOnce(&mut Session) + Send>;
@@ -475,6 +486,36 @@ impl Server {
         }
     }
 
+    /// Where the bench stands.
+    fn status(&self, session: &Session) -> PageStatus {
+        PageStatus {
+            bench: session.status(),
+            paused: self.clock.is_paused(),
+            speed: self.clock.speed(),
+            recording: true,
+        }
+    }
+
+    /// Runs until an event is such as asked for, at most to `limit`, as fast as the work allows. It
+    /// then stands at the end of the step in which that happened.
+    fn run_to(
+        &mut self,
+        session: &mut Session,
+        limit: VirtualTime,
+        wanted: &mut dyn FnMut(&Event) -> bool,
+    ) -> Result<Option<Event>, Error> {
+        // What has happened already is not waited for.
+        self.watcher.find(session, &mut |_| false);
+        let mut found = None;
+        while found.is_none() && session.now() < limit {
+            session.step(session.next_step(limit))?;
+            self.answer_sockets(session)?;
+            found = self.watcher.find(session, wanted);
+        }
+        session.answer_now()?;
+        Ok(found)
+    }
+
     /// Answers a command at the session's current time.
     fn answer(&mut self, session: &mut Session, command: Command) -> Result<(), Error> {
         match command {
@@ -499,12 +540,12 @@ impl Server {
                 if let Some(request) = request {
                     self.clock.turn(&request, session)?;
                 }
-                let _ = reply.send(PageStatus {
-                    bench: session.status(),
-                    paused: self.clock.is_paused(),
-                    speed: self.clock.speed(),
-                    recording: true,
-                });
+                let _ = reply.send(self.status(session));
+            }
+            Command::RunTo(mut wanted, limit, reply) => {
+                self.clock.stand();
+                let found = self.run_to(session, limit, &mut wanted)?;
+                let _ = reply.send((found, self.status(session)));
             }
             Command::Method(device, call, reply) => match session.call_method(&device, call) {
                 Ok(number) => {

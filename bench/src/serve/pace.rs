@@ -60,13 +60,26 @@ pub(super) struct Clock {
     factor: f64,
     /// It stands when this time is reached.
     until: Option<VirtualTime>,
+    /// It stands until somebody plays it.
+    stands_first: bool,
 }
 
 impl Clock {
     /// Plays at a pace.
     pub(super) fn begin(&mut self, pace: Pace) {
         self.factor = pace.factor;
-        self.pace = Some(pace);
+        self.pace = (!self.stands_first).then_some(pace);
+    }
+
+    /// When it begins, it stands.
+    pub(super) fn stand_first(&mut self) {
+        self.stands_first = true;
+    }
+
+    /// Stands from now on.
+    pub(super) fn stand(&mut self) {
+        self.pace = None;
+        self.until = None;
     }
 
     pub(super) fn is_paused(&self) -> bool {

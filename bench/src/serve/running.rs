@@ -60,7 +60,29 @@ pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartErro
         require_recording: false,
         parent: None,
     };
-    let mut session = Session::open(file, &options)?;
+    let session = Session::open(file, &options)?;
+    serve(session, &options, Stands::Not, page)
+}
+
+/// Whether a bench begins to run by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// It runs at real time.
+    Not,
+    /// It stands until somebody plays it.
+    Still,
+}
+
+/// Serves a session on a thread of its own.
+pub(super) fn serve(
+    mut session: Session,
+    options: &Options,
+    stands: Stands,
+    page: &Path,
+) -> Result<Running, StartError> {
+    let folder = options.out.clone();
+    std::fs::create_dir_all(&options.data).map_err(Error::Start)?;
+    let bench = &options.path;
     let certificates = certificates_folder().unwrap_or_else(|| options.data.join("certificates"));
     let doors = Doors {
         api: Some(0),
@@ -78,6 +100,9 @@ pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartErro
         page,
     };
     let mut server = open(doors)?;
+    if stands == Stands::Still {
+        server.clock.stand_first();
+    }
     let Some(address) = server.api else {
         let cause = std::io::Error::other("the API has no address");
         return Err(Error::Start(cause).into());

@@ -57,6 +57,12 @@ impl Session {
         out.append(&mut self.watched.events);
     }
 
+    /// Waits until everything before the current time can be read in the recording's file.
+    pub(crate) fn show_recording(&mut self) -> Result<(), Error> {
+        self.scribe_events(self.now)?;
+        self.scribe.show()
+    }
+
     /// Gives a machine something at the current time. It is recorded, as every input is.
     ///
     /// # Errors

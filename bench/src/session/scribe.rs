@@ -39,6 +39,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What the loop tells the scribe.
 enum Word {
     Events(Vec<Event>),
+    /// Everything before goes to the system at once; then somebody is told.
+    Show(SyncSender<()>),
     /// The last word: the time that the session reached, and the final states, to be attached to
     /// the recording.
     End(VirtualTime, Option<Vec<u8>>),
@@ -136,6 +138,16 @@ impl Scribe {
         }
     }
 
+    /// Waits until everything so far can be read in the recording's file.
+    pub(super) fn show(&mut self) -> Result<(), Error> {
+        self.send()?;
+        let (to, shown) = sync_channel(1);
+        self.say(Word::Show(to))?;
+        // A scribe that ended says why at the next word.
+        let _ = shown.recv();
+        Ok(())
+    }
+
     /// Ends the recording; `entities` is what it keeps of the final states.
     pub(super) fn finish(
         mut self,
@@ -224,10 +236,17 @@ impl Tape {
         if waiting.elapsed() < FLUSH {
             return Ok(());
         }
+        recorder.flush().or_else(|cause| self.stop(cause))?;
         self.waiting = None;
-        match recorder.flush() {
-            Ok(()) => Ok(()),
-            Err(cause) => self.stop(cause),
+        Ok(())
+    }
+
+    /// All that was recorded goes to the system.
+    fn show(&mut self) -> Result<(), Error> {
+        self.waiting = None;
+        match self.recorder.as_mut().map(Recorder::flush) {
+            Some(Err(cause)) => self.stop(cause),
+            _ => Ok(()),
         }
     }
 
@@ -262,6 +281,12 @@ fn work(out: &Path, mut tape: Tape, from: &Receiver<Word>) -> Result<Kept, Error
     loop {
         let batch = match from.recv_timeout(LOOK) {
             Ok(Word::Events(batch)) => batch,
+            Ok(Word::Show(shown)) => {
+                tape.show()?;
+                // Who asked may have gone.
+                let _ = shown.send(());
+                continue;
+            }
             Ok(Word::End(until, states)) => {
                 end = Some(until);
                 entities = states;

@@ -19,6 +19,7 @@ mod hub_file;
 mod machines;
 mod modem;
 mod page;
+mod past;
 mod probes;
 mod programs;
 mod recordings;

@@ -49,6 +49,109 @@ pub enum TimeRequest {
     },
 }
 
+/// `POST /bench/time`, to moments that were. The session itself stays as it is: what is there at the
+/// moment is made again as a bench of its own, which stands there and has an API and a recording of
+/// its own; the recording's header names this session's as its parent. Answered with [`Opened`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum BackRequest {
+    /// To a time, at most that of the session.
+    Seek {
+        /// When.
+        at: u64,
+    },
+    /// Back from where the session stands, at most to its beginning.
+    StepBack {
+        /// Nanoseconds.
+        by_ns: u64,
+    },
+    /// To a time, and on from there another way.
+    Branch {
+        /// When.
+        at: u64,
+        /// What is changed at that moment.
+        set: Option<SetSensor>,
+    },
+}
+
+/// A sensor is given another value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetSensor {
+    /// The device.
+    pub device: String,
+    /// The quantity, such as `temperature`.
+    pub quantity: String,
+    /// In the quantity's own unit.
+    pub value: f64,
+}
+
+/// A bench that was opened beside this one, and runs in the same process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Where its API is.
+    pub origin: String,
+    /// The key that its API asks for.
+    pub key: String,
+    /// The address of its page, with the key.
+    pub url: String,
+    /// Where it stands, of one that was opened at a moment.
+    pub at: u64,
+    /// The folder of its run, with its recording.
+    pub out: String,
+}
+
+/// `POST /bench/time` with `"do": "run-to"`: runs as fast as the work allows until an event is such
+/// as this, and stands. Answered with [`RanTo`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunTo {
+    /// The kind of the event, the first part of the recording's channel: `d2c`, `workflow`, …
+    pub kind: String,
+    /// The device or instance; without: any.
+    pub source: Option<String>,
+    /// A JSON pointer into the event's facts that must be there: `/body/temperature`.
+    pub field: Option<String>,
+    /// What is there is a number greater than this.
+    pub above: Option<f64>,
+    /// What is there is a number less than this.
+    pub below: Option<f64>,
+    /// What is there is this.
+    pub equals: Option<Value>,
+    /// At most so many nanoseconds on; an hour unless it is said, and at most a day.
+    pub limit_ns: Option<u64>,
+}
+
+/// What became of a [`RunTo`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RanTo {
+    /// The event: `{at, kind, source, facts}`; nothing when it did not come.
+    pub found: Option<Value>,
+    /// Where the bench stands.
+    pub status: Status,
+}
+
+/// `GET /bench/recordings/channels?name=`: what can be looked at in a recording of the list.
+///
+/// - `GET /bench/recordings/data?name=&channel=&from=&to=&columns=` answers as
+///   `GET /bench/channels/data` does: rows of four `f64`.
+/// - `GET /bench/recordings/events?name=&at=&around_ns=&limit=` gives the [`EventRow`]s around a
+///   moment, by default within ten seconds of it; numbers and causes hold within one answer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RecordedChannels {
+    /// The recording.
+    pub name: String,
+    /// Its bench.
+    pub bench: String,
+    /// The UTC instant of virtual time zero.
+    pub epoch: String,
+    /// The last moment of it.
+    pub length_ns: u64,
+    /// The recording that it branches off from, as its header has it.
+    pub parent: Option<Value>,
+    /// Its channels, by name.
+    pub channels: Vec<ChannelInfo>,
+}
+
 /// A row of `GET /bench/devices`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DeviceRow {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use twinbench_model::api::page::ChannelInfo;
 
 use super::{Answer, ApiError, look};
-use crate::serve::routes::Shared;
+use crate::serve::{routes::Shared, view::View};
 
 /// Most rows of an answer.
 const MOST_COLUMNS: usize = 20_000;
@@ -51,29 +51,39 @@ async fn data(
     range: Result<Query<Range>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(range) = range?;
-    // Seconds of virtual time.
-    let from = range.from.unwrap_or(f64::NEG_INFINITY);
-    let to = range.to.unwrap_or(f64::INFINITY);
-    let columns = range.columns.unwrap_or(2_000).clamp(1, MOST_COLUMNS);
-    let rows = look(&shared, |view| {
-        let channel = view.channels.get(&range.name)?;
-        // Columns need ends.
-        let last = view.now.as_nanos() as f64 / 1e9;
-        Some(channel.columns(from.max(0.0), to.min(last + 1.0), columns))
+    let bytes = look(&shared, |view| {
+        rows(view, &range.name, range.from, range.to, range.columns)
     });
-    let rows = rows.ok_or_else(|| {
+    let bytes = bytes.ok_or_else(|| {
         ApiError::missing("channel", &range.name, "GET /bench/channels lists them")
     })?;
-    let bytes: Vec<u8> = rows
-        .iter()
-        .flatten()
-        .flat_map(|it| it.to_le_bytes())
-        .collect();
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
 
+/// Rows of four little-endian `f64` of a channel between two seconds of virtual time; `None` without
+/// such a channel.
+pub(super) fn rows(
+    view: &View,
+    channel: &str,
+    from: Option<f64>,
+    to: Option<f64>,
+    columns: Option<usize>,
+) -> Option<Vec<u8>> {
+    let from = from.unwrap_or(f64::NEG_INFINITY);
+    let to = to.unwrap_or(f64::INFINITY);
+    let columns = columns.unwrap_or(2_000).clamp(1, MOST_COLUMNS);
+    // Columns need ends.
+    let last = view.now.as_nanos() as f64 / 1e9;
+    let rows = view
+        .channels
+        .get(channel)?
+        .columns(from.max(0.0), to.min(last + 1.0), columns);
+    let numbers = rows.iter().flatten();
+    Some(numbers.flat_map(|it| it.to_le_bytes()).collect())
+}
+
 /// The number of the next reading of every channel.
-pub(super) fn ends(view: &crate::serve::view::View) -> BTreeMap<usize, u64> {
+pub(super) fn ends(view: &View) -> BTreeMap<usize, u64> {
     let all = view.channels.all().iter().enumerate();
     all.map(|(place, channel)| (place, channel.next()))
         .collect()

@@ -229,7 +229,7 @@ async fn new(body: Result<Json<New>, JsonRejection>) -> Answer<Value> {
 }
 
 /// The folder that runs of all benches lie in.
-async fn out(shared: &Shared) -> Result<PathBuf, ApiError> {
+pub(super) async fn out(shared: &Shared) -> Result<PathBuf, ApiError> {
     // out/<bench>/<n>
     let run = ask(shared, |session| Ok(session.out().to_owned())).await?;
     Ok(run
@@ -318,7 +318,7 @@ async fn open_recording(
 }
 
 /// A recording of the list by its name, and nothing else on this disk.
-fn recording(out: &Path, name: &str) -> Result<PathBuf, ApiError> {
+pub(super) fn recording(out: &Path, name: &str) -> Result<PathBuf, ApiError> {
     let relative = Path::new(name);
     let inside = relative
         .components()

@@ -11,6 +11,7 @@ mod events;
 mod files;
 mod live;
 mod machines;
+mod opened;
 mod others;
 mod recorded;
 mod scenarios;
@@ -40,6 +41,7 @@ pub(super) fn router() -> Router<Shared> {
         .merge(events::router())
         .merge(files::router())
         .merge(machines::router())
+        .merge(opened::router())
         .merge(recorded::router())
         .merge(scenarios::router())
         .merge(time::router())

@@ -9,8 +9,16 @@ use std::{
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::ApiError;
-use crate::serve::running::{self, Running};
+use twinbench_model::{
+    VirtualTime,
+    api::page::{Opened, SetSensor},
+};
+
+use super::{ApiError, opened::LastOpened};
+use crate::serve::{
+    past::Origin,
+    running::{self, Running},
+};
 
 /// Benches beside the first one; each keeps a thread and its recording open.
 const MOST: usize = 4;
@@ -19,9 +27,15 @@ const MOST: usize = 4;
 #[derive(Clone, Default)]
 pub(in super::super) struct Others {
     all: Arc<Mutex<BTreeMap<PathBuf, Running>>>,
+    recordings: LastOpened,
 }
 
 impl Others {
+    /// Recordings that are looked at.
+    pub(super) fn recordings(&self) -> &LastOpened {
+        &self.recordings
+    }
+
     /// Starts a bench, or finds it running: its address, key, and the address of its page.
     pub(super) fn open(&self, bench: &Path, out: &Path, page: &Path) -> Result<Value, ApiError> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,5 +62,35 @@ impl Others {
             "key": running.key,
             "url": format!("{origin}/#code={}", running.key),
         }))
+    }
+
+    /// Makes a moment of a session again, and keeps it running beside.
+    pub(super) fn branch(
+        &self,
+        origin: &Origin,
+        at: VirtualTime,
+        set: Option<&SetSensor>,
+        page: &Path,
+    ) -> Result<Opened, ApiError> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            return Err(ApiError::new(
+                StatusCode::CONFLICT,
+                format!("{MOST} other benches run in this process already"),
+                "use one of them, or: twinbench run --session FILE --from TIME",
+            ));
+        }
+        let begun = origin.branch(at, set, page);
+        let (running, out) = begun.map_err(ApiError::refused)?;
+        let address = format!("http://{}", running.address);
+        let opened = Opened {
+            url: format!("{address}/#code={}", running.key),
+            origin: address,
+            key: running.key.clone(),
+            at: at.as_nanos(),
+            out: out.display().to_string(),
+        };
+        all.insert(out, running);
+        Ok(opened)
     }
 }

@@ -89,6 +89,20 @@ impl Watcher {
         })
     }
 
+    /// Takes what is new in the session without handing it over yet, and gives the first event that
+    /// is such as asked for.
+    pub(super) fn find(
+        &mut self,
+        session: &mut Session,
+        wanted: &mut dyn FnMut(&Event) -> bool,
+    ) -> Option<Event> {
+        session.watch();
+        let known = self.waiting.len();
+        session.take_watched(&mut self.waiting);
+        let found = self.waiting[known..].iter().find(|event| wanted(event));
+        found.cloned()
+    }
+
     /// Hands over what is new in the session.
     pub(super) fn look(&mut self, session: &mut Session, paused: bool, speed: f64) {
         if !self.began {
@@ -158,7 +172,8 @@ fn facts(event: &Event) -> Value {
 }
 
 impl View {
-    fn take(&mut self, event: Event) {
+    /// Takes an event of a session, or of a recording.
+    pub(super) fn take(&mut self, event: Event) {
         match (event.kind, &event.payload) {
             ("uart", Payload::Bytes(bytes)) => {
                 let (device, port) = event
