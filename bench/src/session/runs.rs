@@ -116,7 +116,7 @@ pub fn remove_old_recordings(
 mod tests {
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(24 * 3_600);
+    const DAY: Duration = Duration::from_hours(24);
 
     /// Five runs with recordings of 1 MiB, written 5, 4, 3, 2 and 1 days before the given time.
     fn runs(out: &Path) -> SystemTime {

@@ -134,7 +134,7 @@ fn a_condition_stops_at_its_first_crossing() {
     // The same moment again: there every message is looked at, one after the other.
     let other = Beside::of(&served, time(&served, &json!({"do": "seek", "at": at})));
     let first = other.time(&message)["found"].clone();
-    let fields = ["/facts/body/temperature", "/facts/body/data/temperature"];
+    let fields = ["/facts/body/Data/Temperature"];
     let value = |found: &Value| fields.iter().find_map(|it| found.pointer(it)?.as_f64());
     let field = fields.iter().find(|it| first.pointer(it).is_some());
     let field = field.unwrap_or_else(|| panic!("{first}"));
@@ -182,7 +182,8 @@ fn a_recording_is_looked_at() {
     }
     assert_eq!(about["bench"], "journey", "{about}");
     let channels = about["channels"].as_array().unwrap();
-    let number = |it: &&Value| it["kind"] == "number" && it["device"] == "devkit-01";
+    let number =
+        |it: &&Value| it["kind"] == "number" && it["device"] == "devkit-01" && it["unit"] == "°C";
     let channel = channels.iter().find(number).unwrap()["name"].as_str();
     let rows = |part: &str| {
         let path = format!(
@@ -196,7 +197,7 @@ fn a_recording_is_looked_at() {
         numbers.collect::<Vec<f64>>()
     };
     let all = rows("");
-    assert!(all.len() >= 8, "{all:?}");
+    assert!(all.len() >= 4, "{all:?}");
     let second = all[0];
     let part = rows(&format!("&from={}&to={}", second - 0.1, second + 0.1));
     assert_eq!(part, all[..4]);
