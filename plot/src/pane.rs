@@ -261,7 +261,7 @@ fn crossing(pair: &[Point], secs: f64) -> Option<f64> {
     let [one, other] = pair else { return None };
     let inside = one.secs < secs && secs < other.secs;
     let share = (secs - one.secs) / (other.secs - one.secs);
-    inside.then(|| one.value + (other.value - one.value) * share)
+    inside.then_some(one.value + (other.value - one.value) * share)
 }
 
 fn draw_line<DB: DrawingBackend>(
@@ -445,7 +445,7 @@ fn draw_lane<DB: DrawingBackend>(
             let ink = if lane.alarms && quiet {
                 theme.text()
             } else {
-                RGBColor(255, 255, 255)
+                theme.surface()
             };
             let middle = f64::midpoint(y0, y1);
             pen.text(
@@ -506,7 +506,10 @@ mod tests {
             ..Pane::default()
         };
         let (low, high, _) = axis(&pane, "%", 4);
-        assert!(low > 20.0 && low <= 50.0 && (75.0..100.0).contains(&high), "{low} {high}");
+        assert!(
+            low > 20.0 && low <= 50.0 && (75.0..100.0).contains(&high),
+            "{low} {high}"
+        );
         assert_eq!(crossing(&pane.lines[0].points, 25.0), None);
     }
 

@@ -243,6 +243,33 @@ impl App {
         });
     }
 
+    /// Asks the bench to do something that not every bench can: what it cannot is noted where the
+    /// person asked for it, with what to do instead.
+    pub(crate) fn act_or_note(
+        self,
+        path: &'static str,
+        body: Value,
+        done: &'static str,
+        note: RwSignal<Option<Trouble>>,
+    ) {
+        note.set(None);
+        spawn_local(async move {
+            match api::post(&self.place(), path, &body).await {
+                Ok(answer) => {
+                    self.say("ok", done, "");
+                    // A branch, or a recording that is open, has an address of its own.
+                    if answer.get("url").is_some() {
+                        crate::views::show(&answer);
+                    }
+                }
+                Err(trouble @ Trouble::Refused { status: 501, .. }) => {
+                    note.try_set(Some(trouble));
+                }
+                Err(trouble) => self.trouble(&trouble),
+            }
+        });
+    }
+
     /// Something about time.
     pub(crate) fn time_do(self, body: Value) {
         self.act("/bench/time", body, "");
@@ -402,21 +429,33 @@ impl App {
         }
     }
 
-    /// What a state channel's number means.
-    pub(crate) fn state_name(value: f64) -> String {
-        if value == 0.0 {
-            w::STATE_NORMAL.to_owned()
-        } else {
-            format::digits(value)
-        }
+    /// What the number of a channel of states or alerts means.
+    pub(crate) fn state_name(kind: Kind, value: f64) -> String {
+        let words = match (kind, value == 0.0, (value - 1.0).abs() < 1e-9) {
+            (Kind::Alert, true, _) => w::STATE_NORMAL,
+            (Kind::Alert, false, true) => w::STATE_ALERT,
+            (_, true, _) => w::LED_OFF,
+            (_, _, true) => w::LED_ON,
+            _ => return format::digits(value),
+        };
+        words.to_owned()
     }
 
-    /// Alerts, faults and restarts of a range, as marks of a chart.
-    pub(crate) fn markers(self, (from, to): (f64, f64)) -> Vec<Marker> {
+    /// Alerts, faults and restarts of a range, as marks of a chart that shows channels of devices.
+    pub(crate) fn markers(self, (from, to): (f64, f64), channels: &[String]) -> Vec<Marker> {
+        let concerns = |device: &str| {
+            let of = |channel: &String| {
+                channel
+                    .strip_prefix(device)
+                    .is_some_and(|rest| rest.starts_with('/'))
+            };
+            device.is_empty() || channels.iter().any(of)
+        };
         self.live.events().with_untracked(|events| {
             let mut marks: Vec<Marker> = events
                 .marks()
                 .filter(|event| (from..=to).contains(&(event.at as f64 / 1e9)))
+                .filter(|event| concerns(&event.device))
                 .map(|event| Marker {
                     secs: event.at as f64 / 1e9,
                     label: event.title.clone(),

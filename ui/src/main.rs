@@ -28,6 +28,7 @@ mod api;
 mod app;
 mod board;
 mod chart;
+mod feed;
 mod format;
 mod keep;
 mod keys;

@@ -77,7 +77,9 @@ fn show(title: &str, body: &str) {
         let options = serde_json::json!({ "options": { "title": title, "body": body } });
         let options = js_sys::JSON::parse(&options.to_string());
         let invoke = js_sys::Reflect::get(&shell, &"invoke".into());
-        let invoke = invoke.ok().and_then(|it| it.dyn_into::<js_sys::Function>().ok());
+        let invoke = invoke
+            .ok()
+            .and_then(|it| it.dyn_into::<js_sys::Function>().ok());
         if let (Ok(options), Some(invoke)) = (options, invoke) {
             // A system without notifications shows the alert on the page, as always.
             let _ = invoke.call2(&shell, &"plugin:notification|notify".into(), &options);

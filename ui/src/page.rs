@@ -22,6 +22,7 @@ pub(crate) fn Page() -> impl IntoView {
     let app = App::new(Place::find());
     provide_context(app);
     live::start(app);
+    crate::feed::listen(app);
     listen(app);
     Effect::new(move || {
         let status = app.live.status().get();
@@ -57,6 +58,15 @@ pub(crate) fn Page() -> impl IntoView {
     });
     let known = Memo::new(move |_| app.live.status().read().is_some());
     let route = Memo::new(move |_| app.route.get());
+    // From here on a person can do something: whoever measures finds the mark.
+    Effect::new(move || {
+        if known.get()
+            && let Some(performance) = window().performance()
+        {
+            // A browser without marks is not measured.
+            let _ = performance.mark("twinbench-ready");
+        }
+    });
     view! {
         <div class="shell">
             <TopBar />
@@ -130,7 +140,11 @@ fn listen(app: App) {
     // The desktop window's menu and tray.
     let handle = window_event_listener_untyped("twinbench-do", move |event| {
         let event: &web_sys::CustomEvent = event.unchecked_ref();
-        if let Some(command) = event.detail().as_string().and_then(|word| Command::of_word(&word)) {
+        if let Some(command) = event
+            .detail()
+            .as_string()
+            .and_then(|word| Command::of_word(&word))
+        {
             app.run(command);
         }
     });

@@ -42,10 +42,12 @@ impl Place {
     /// What the desktop window has told the page, or else what the browser's address says:
     /// `http://127.0.0.1:7878/?code=KEY` or `…/#code=KEY`.
     pub(crate) fn find() -> Self {
-        Self::chosen().or_else(Self::of_window).unwrap_or_else(|| Self {
-            origin: String::new(),
-            key: key_of_browser().unwrap_or_default(),
-        })
+        Self::chosen()
+            .or_else(Self::of_window)
+            .unwrap_or_else(|| Self {
+                origin: String::new(),
+                key: key_of_browser().unwrap_or_default(),
+            })
     }
 
     /// The address of a WebSocket at the API.

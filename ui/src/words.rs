@@ -77,6 +77,7 @@ words! {
     OPEN = "Open";
     REFRESH = "Refresh";
     STATE_NORMAL = "normal";
+    STATE_ALERT = "alert";
     CONNECTING = "Asking the bench\u{2026}";
     STALE = "What is shown is old: ";
     // Charts.

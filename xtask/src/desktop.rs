@@ -72,6 +72,7 @@ mod x11 {
         let mut window = Command::new(place::program("debug", "twinbench-desktop")?);
         window
             .arg(BENCH)
+            .arg("--no-tray")
             .arg("--out")
             .arg(scratch.path().join("out"))
             .current_dir(place::root())
@@ -81,6 +82,8 @@ mod x11 {
             .env("XDG_DATA_HOME", scratch.path().join("share"))
             .env("XDG_CACHE_HOME", scratch.path().join("cache"))
             .env_remove("WAYLAND_DISPLAY")
+            // A window that a person has open must not take this one's place.
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .stdin(Stdio::null())
             .stdout(fs::File::create(&log).into_diagnostic()?)
             .stderr(
@@ -129,7 +132,7 @@ mod x11 {
             let colours = display.picture(&place::root().join(PICTURE))?;
             if colours > COLOURS {
                 eprintln!("window: {PICTURE} ({colours} colours)");
-                return Ok(());
+                break;
             }
             if start.elapsed() > PATIENCE {
                 return Err(miette!(
@@ -138,5 +141,75 @@ mod x11 {
             }
             thread::sleep(Duration::from_millis(200));
         }
+        drop(window);
+        drive(&display, scratch.path())
+    }
+
+    /// Presses a button of the board in the window, through the WebDriver of the system's webview.
+    fn drive(display: &Display, scratch: &std::path::Path) -> Result<()> {
+        let missing = match (tauri_driver()?, place::on_path("WebKitWebDriver")) {
+            (Some(driver), Some(_)) => return run_driven(display, scratch, &driver),
+            (None, _) => "tauri-driver (cargo install tauri-driver --version 2.1.0 --locked)",
+            (_, None) => "WebKitWebDriver (Debian: webkit2gtk-driver)",
+        };
+        if place::in_ci() {
+            return Err(miette!("the window cannot be driven: {missing} is missing"));
+        }
+        eprintln!("SKIPPED: the window is not driven, {missing} is missing");
+        Ok(())
+    }
+
+    fn run_driven(
+        display: &Display,
+        scratch: &std::path::Path,
+        driver: &std::path::Path,
+    ) -> Result<()> {
+        let mut tests = shell::cargo([
+            "test",
+            "--package",
+            "twinbench-desktop",
+            "--features",
+            "driver",
+            "--test",
+            "desktop",
+        ]);
+        tests
+            .env("TWINBENCH_TAURI_DRIVER", driver)
+            .env("DISPLAY", display.name())
+            .env("GDK_BACKEND", "x11")
+            .env("XDG_RUNTIME_DIR", scratch.join("runtime"))
+            .env("XDG_DATA_HOME", scratch.join("share"))
+            .env("XDG_CACHE_HOME", scratch.join("cache"))
+            .env_remove("WAYLAND_DISPLAY")
+            .env_remove("DBUS_SESSION_BUS_ADDRESS");
+        shell::run(&mut tests)
+    }
+
+    /// The program that drives windows: on the path, or built once into the target folder.
+    fn tauri_driver() -> Result<Option<std::path::PathBuf>> {
+        let tools = place::target()?.join("tools");
+        let built = tools.join("bin/tauri-driver");
+        if let Some(found) = place::on_path("tauri-driver") {
+            return Ok(Some(found));
+        }
+        if !built.is_file() {
+            let mut install = shell::cargo([
+                "install",
+                "tauri-driver",
+                "--version",
+                "2.1.0",
+                "--locked",
+                "--root",
+            ]);
+            install
+                .arg(&tools)
+                .arg("--target-dir")
+                .arg(tools.join("build"));
+            if let Err(cause) = shell::run(&mut install) {
+                eprintln!("{cause:?}");
+                return Ok(None);
+            }
+        }
+        Ok(Some(built))
     }
 }

@@ -162,7 +162,7 @@ pub fn main() -> Exit {
         Verb::Probe(args) => probe::run(&args, format),
         Verb::Doctor(args) => Ok(doctor::run(&args, format)),
         Verb::Check(args) => check::run(&args, format),
-        Verb::Schema(args) => schema::run(&args),
+        Verb::Schema(args) => Ok(schema::run(&args)),
         Verb::Worker(args) => worker::run(&args, format),
         Verb::Key(args) => key::run(&args, format),
         Verb::Hub(args) => hub::run(&args, format),

@@ -230,13 +230,13 @@ pub struct Link {
 }
 
 /// `[recording]`: which recordings of earlier runs (`out/<bench>/<n>/session.mcap`) are removed when
-/// a run begins; by default none. Reports, logs and pictures stay, and so does the newest recording.
+/// a run begins; by default none. Reports, logs and pictures stay.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordingSection {
     /// Those that are older than so many days.
     pub keep_days: Option<u32>,
-    /// The oldest, until all together have no more than so many MiB.
+    /// The oldest, until all together have no more than so many MiB; the newest stays.
     pub keep_mib: Option<u64>,
 }
 

@@ -182,7 +182,7 @@ fn run_with_retries(
             update: options.update,
         };
         let ran = case::run(case, &case_options, &|verdict| {
-            told(News::Step(case, verdict))
+            told(News::Step(case, verdict));
         });
         report.attempts = attempt + 1;
         report.folder = folder.is_dir().then(|| folder.clone());

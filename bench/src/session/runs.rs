@@ -72,8 +72,8 @@ pub struct Removed {
 }
 
 /// Removes recordings of the bench's earlier runs that are not to be kept any longer at `now`, the
-/// oldest first. Reports, logs and pictures of these runs stay. What is being written stays, and so
-/// does the newest recording, whatever its size.
+/// oldest first. Reports, logs and pictures of these runs stay. What is being written stays; the
+/// newest recording stays whatever its size, but not whatever its age.
 pub fn remove_old_recordings(
     out: &Path,
     bench: &str,

@@ -8,6 +8,10 @@
 //! A probe is another device that may be unplugged: what is lost then is a gap, and said so.
 
 mod black_magic;
+#[cfg(feature = "defmt")]
+mod defmt;
+#[cfg(not(feature = "defmt"))]
+#[path = "without_defmt.rs"]
 mod defmt;
 mod detect;
 mod fault;

@@ -11,5 +11,7 @@ mod time_view;
 
 pub(crate) use canvas::theme_of_page;
 pub(crate) use data::{Channels, Kind, rows};
-pub(crate) use desk::{Desk, DeskBar, Export, PaneSpec, Panes, forget_layout, layouts, save_layout};
+pub(crate) use desk::{
+    Desk, DeskBar, Export, PaneSpec, Panes, forget_layout, layouts, save_layout,
+};
 pub(crate) use time_view::TimeView;

@@ -51,7 +51,7 @@ pub(crate) fn picture(
     (from, to): (f64, f64),
     columns: usize,
     markers: Vec<twinbench_plot::Marker>,
-    state_name: &dyn Fn(f64) -> String,
+    state_name: &dyn Fn(Kind, f64) -> String,
 ) -> Pane {
     let known = || {
         spec.channels
@@ -69,7 +69,7 @@ pub(crate) fn picture(
     let lane = |(name, channel): (&String, &Channel)| {
         let mut states: Vec<(f64, String)> = Vec::new();
         for point in channel.view(from, to, columns) {
-            let state = state_name(point.value);
+            let state = state_name(channel.kind, point.value);
             if states.last().is_none_or(|(_, last)| *last != state) {
                 states.push((point.secs, state));
             }
@@ -130,7 +130,7 @@ pub(crate) fn PaneView(
                 channels,
                 range,
                 columns,
-                app.markers(range),
+                app.markers(range, &spec.channels),
                 &App::state_name,
             )
         })
@@ -359,7 +359,7 @@ pub(crate) fn PaneView(
                         Some(if channel.kind == Kind::Number {
                             format::value(value, &channel.unit)
                         } else {
-                            App::state_name(value)
+                            App::state_name(channel.kind, value)
                         })
                     })
                 }

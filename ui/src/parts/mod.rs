@@ -22,6 +22,6 @@ pub(crate) use list::{Column, Grid, Order, watch_size};
 pub(crate) use menu::Menu;
 pub(crate) use spark::Spark;
 pub(crate) use split::Split;
-pub(crate) use states::{Empty, Loading, TroubleBox};
+pub(crate) use states::{Empty, Loading, Note, TroubleBox};
 pub(crate) use tabs::{Tab, Tabs};
 pub(crate) use tree::{Tree, changes, pretty};

@@ -6,6 +6,28 @@ use leptos::prelude::*;
 use super::Ic;
 use crate::{api::Trouble, words as w};
 
+/// What this bench cannot do, and what to do instead; nothing while there is no such note.
+#[component]
+pub(crate) fn Note(
+    /// What the bench said.
+    trouble: RwSignal<Option<Trouble>>,
+) -> impl IntoView {
+    move || {
+        trouble.get().map(|trouble| {
+            let (what, next) = trouble.words();
+            view! {
+                <div class="note" role="status" data-test="not-available">
+                    <Ic icon=icondata_lu::LuInfo />
+                    <div>
+                        <strong>{what}</strong>
+                        <p class="dim">{next}</p>
+                    </div>
+                </div>
+            }
+        })
+    }
+}
+
 /// Nothing is there; the children offer the next step.
 #[component]
 pub(crate) fn Empty(

@@ -7,7 +7,7 @@ use crate::{
     api,
     app::{App, Pick},
     format,
-    parts::{Ic, Tree},
+    parts::{Ic, Note, Tree},
     route::Route,
     state::{Find as _, LiveStoreFields as _},
     wire::EventRow,
@@ -177,6 +177,7 @@ fn EventFacts(id: u64) -> impl IntoView {
 #[component]
 fn MomentFacts(at: u64) -> impl IntoView {
     let app = expect_context::<App>();
+    let note = RwSignal::new(None);
     let near = app.live.events().with_untracked(|events| {
         let mut near: Vec<EventRow> = events
             .all()
@@ -204,17 +205,18 @@ fn MomentFacts(at: u64) -> impl IntoView {
         <section class="row wrap">
             <button
                 data-test="jump"
-                on:click=move |_| app.act("/bench/time", serde_json::json!({ "do": "seek", "at": at }), w::JUMPED)
+                on:click=move |_| app.act_or_note("/bench/time", serde_json::json!({ "do": "seek", "at": at }), w::JUMPED, note)
             >
                 {w::JUMP_HERE}
             </button>
             <button
                 data-test="branch"
-                on:click=move |_| app.act("/bench/time", serde_json::json!({ "do": "branch", "at": at }), w::BRANCHED)
+                on:click=move |_| app.act_or_note("/bench/time", serde_json::json!({ "do": "branch", "at": at }), w::BRANCHED, note)
             >
                 {w::BRANCH_HERE}
             </button>
             <a class="button" href=Route::Journey.hash()>{w::SHOW_JOURNEY}</a>
+            <Note trouble=note />
         </section>
         <section>
             <h3>{w::EVENTS_BEFORE}</h3>

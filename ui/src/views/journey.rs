@@ -102,7 +102,7 @@ pub(crate) fn place<'a>(
         .windows(2)
         .map(|lane| ((lane[1] - lane[0] - 4.0) / (CHIP + 2.0)).floor().max(1.0) as usize)
         .collect();
-    let mut taken: Vec<Vec<Vec<(f64, f64)>>> = 
+    let mut taken: Vec<Vec<Vec<(f64, f64)>>> =
         rows.iter().map(|rows| vec![Vec::new(); *rows]).collect();
     let scale = (width - NAMES) / (to - from).max(1e-9);
     let mut chips = Vec::new();

@@ -22,6 +22,6 @@ pub(crate) use journey::Journey;
 pub(crate) use machines::Machines;
 pub(crate) use recordings::Recordings;
 pub(crate) use scenarios::Scenarios;
-pub(crate) use start::Start;
+pub(crate) use start::{Start, show};
 pub(crate) use twins::Twins;
 pub(crate) use workflows::Workflows;

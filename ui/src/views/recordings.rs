@@ -9,7 +9,7 @@ use crate::{
     app::{App, Pick},
     format,
     keys::Command,
-    parts::{Empty, Loading, Tree, TroubleBox},
+    parts::{Empty, Loading, Note, Tree, TroubleBox},
     route::{Route, encode},
     words as w,
 };
@@ -25,6 +25,7 @@ pub(crate) fn Recordings() -> impl IntoView {
     let list = Asked::new(app, "/bench/recordings", 8);
     let ticked = RwSignal::new(Vec::<String>::new());
     let difference = RwSignal::new(None::<Value>);
+    let note = RwSignal::new(None);
     let compare = move |_| {
         let both = ticked.get_untracked();
         if let [one, other] = both.as_slice() {
@@ -56,7 +57,10 @@ pub(crate) fn Recordings() -> impl IntoView {
         let alerts = number(&recording, &["alerts"])
             .map(|n| n.to_string())
             .unwrap_or_default();
-        let runs = recording.get("running").and_then(Value::as_bool).unwrap_or(false);
+        let runs = recording
+            .get("running")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
         let tick = move |_| {
             let name = told.clone();
             ticked.update(|ticked| {
@@ -83,7 +87,7 @@ pub(crate) fn Recordings() -> impl IntoView {
                 <td class="number">{alerts}</td>
                 <td class="number">{size}</td>
                 <td>
-                    <button on:click=move |_| app.act("/bench/recordings/open", json!({ "name": opened.clone() }), w::OPENED)>{w::OPEN}</button>
+                    <button data-test="open-recording" on:click=move |_| app.act_or_note("/bench/recordings/open", json!({ "name": opened.clone() }), w::OPENED, note)>{w::OPEN}</button>
                 </td>
             </tr>
         }
@@ -109,6 +113,7 @@ pub(crate) fn Recordings() -> impl IntoView {
                     </table>
                 }.into_any(),
             }}
+            <Note trouble=note />
             {move || difference.get().map(|found| {
                 let at = number(&found, &["at", "time"]).or_else(|| found.get("first").and_then(|first| number(first, &["at", "time"])));
                 view! {

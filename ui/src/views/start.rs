@@ -198,7 +198,9 @@ fn Tile(at: usize) -> impl IntoView {
     let spark = Memo::new(move |_| {
         let row = row.read();
         let pinned = row.pinned.as_ref();
-        pinned.map(|pinned| pinned.spark.clone()).unwrap_or_default()
+        pinned
+            .map(|pinned| pinned.spark.clone())
+            .unwrap_or_default()
     });
     let what = move || {
         let row = row.read();
@@ -217,9 +219,13 @@ fn Tile(at: usize) -> impl IntoView {
 /// Opens a bench file: in a process that is asked to, with an API of its own.
 pub(crate) fn open(app: App, file: String) {
     app.say("", format!("{} {file}", w::STARTING), "");
-    app.act_then("/bench/open".to_owned(), json!({ "file": file }), move |answer| {
-        show(&answer);
-    });
+    app.act_then(
+        "/bench/open".to_owned(),
+        json!({ "file": file }),
+        move |answer| {
+            show(&answer);
+        },
+    );
 }
 
 /// Shows the bench that an answer tells of.
@@ -242,7 +248,8 @@ fn NewBench() -> impl IntoView {
     let make = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let body = json!({
-            "name": name.get_untracked(),
+            // A bench's name is a folder's too.
+            "name": name.get_untracked().trim().replace(' ', "-"),
             "board": board.get_untracked(),
             "backend": backend.get_untracked(),
             "firmware": firmware.get_untracked(),
@@ -296,7 +303,13 @@ pub(crate) fn dropped(name: &str, bytes: &[u8]) -> Option<Value> {
     // What the bench takes for a name, and no more.
     let stem: String = stem
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(48)
         .collect();
     is_elf(bytes).then(

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::read::{Asked, number, part, text};
 use crate::{
     app::App,
+    format,
     parts::{Column, Empty, Field, Grid, JsonEdit, Loading, Split, Tree, TroubleBox, changes},
     route::{Route, encode},
     words as w,
@@ -93,18 +94,13 @@ pub(crate) fn Twins(open: Option<(String, String)>) -> impl IntoView {
         }}
     }
     .into_any();
-    let second = match open {
+    // Nobody begins with an empty page: the first one stands there until another is picked.
+    let shown = Memo::new(move |_| open.clone().or_else(|| rows.read().first().map(id_of)));
+    let second = (move || match shown.get() {
         Some((name, key)) => view! { <Entity name key /> }.into_any(),
-        None => {
-            // Nobody begins with an empty page: the first one stands there until another is picked.
-            let first = Memo::new(move |_| rows.read().first().map(id_of));
-            (move || match first.get() {
-                Some((name, key)) => view! { <Entity name key /> }.into_any(),
-                None => view! { <Empty what=w::PICK_ENTITY how=w::PICK_ENTITY_HOW /> }.into_any(),
-            })
-            .into_any()
-        }
-    };
+        None => view! { <Empty what=w::PICK_ENTITY how=w::PICK_ENTITY_HOW /> }.into_any(),
+    })
+    .into_any();
     view! {
         <div class="head"><h1>{w::TWINS}</h1></div>
         <Split name="twins" size=480.0 first=first second=second />
@@ -220,7 +216,10 @@ fn Operation(entry: Value) -> impl IntoView {
     let unknown = before.is_null() && after.is_null() && entry.get("changed").is_none();
     let note = if unknown {
         let input = part(&entry, &["input"]);
-        input.to_string().chars().take(160).collect()
+        format::plain(&input.to_string())
+            .chars()
+            .take(160)
+            .collect()
     } else if found.is_empty() {
         w::NO_CHANGE.to_owned()
     } else {

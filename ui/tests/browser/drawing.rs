@@ -81,7 +81,9 @@ async fn charts_are_handled() {
              return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v !== 0)",
         )
         .await;
-    world.click(".pane [aria-label='Lock the value axis']").await;
+    world
+        .click(".pane [aria-label='Lock the value axis']")
+        .await;
     world.find(".pane [aria-pressed=true]").await;
     world.close().await;
 }
@@ -103,12 +105,17 @@ async fn charts_are_exported() {
     for what in ["png", "svg", "csv"] {
         for range in ["view", "whole"] {
             world.click(".pane [aria-label=Export]").await;
-            world.click(&format!(".pane [data-export={what}-{range}]")).await;
+            world
+                .click(&format!(".pane [data-export={what}-{range}]"))
+                .await;
         }
     }
     let view = world.saved("view-0.csv").await;
     let whole = world.saved("whole-0.csv").await;
-    assert!(view.starts_with("time_s,") && view.contains("[°C]"), "{view}");
+    assert!(
+        view.starts_with("time_s,") && view.contains("[°C]"),
+        "{view}"
+    );
     assert!(
         whole.lines().count() > view.lines().count(),
         "{} lines of all, {} of a minute",
@@ -129,7 +136,9 @@ async fn layouts_are_kept() {
     world.go("#/charts").await;
     world.click("[data-test=new-pane]").await;
     world.click("[data-channel*=pressure]").await;
-    world.write("[data-test=layout-name]", "pressure alone").await;
+    world
+        .write("[data-test=layout-name]", "pressure alone")
+        .await;
     world.click("[data-test=save-layout]").await;
     world.says(".toasts", "Layout saved").await;
     world.client.refresh().await.unwrap();

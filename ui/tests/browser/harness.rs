@@ -18,6 +18,14 @@ struct Kept(Child);
 
 impl Drop for Kept {
     fn drop(&mut self) {
+        // A driver that is asked to end takes its browser along; one that is killed leaves it behind.
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        for _ in 0..40 {
+            if matches!(self.0.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         // It may have ended by itself, which is as good.
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -291,7 +299,9 @@ impl World {
 
     /// The text of a file that the page saved, by the end of its name.
     pub(crate) async fn saved(&self, end: &str) -> String {
-        let found = format!("window.saved.find(f => f.name.endsWith({end:?}) && !f.text.startsWith('blob:'))");
+        let found = format!(
+            "window.saved.find(f => f.name.endsWith({end:?}) && !f.text.startsWith('blob:'))"
+        );
         self.until(end, &format!("return !!{found}")).await;
         let text = self.js(&format!("return {found}.text")).await;
         text.as_str().unwrap().to_owned()

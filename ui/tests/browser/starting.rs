@@ -31,11 +31,18 @@ async fn an_example_starts_at_a_click() {
 #[tokio::test]
 async fn a_form_makes_a_bench() {
     let world = World::open(JOURNEY, "5s").await;
+    let before = world.js("return location.origin").await;
     world.over("[data-test=new-name]", "quiet room").await;
     world.choose("[data-test=new-backend]", "simulated").await;
     world.click("[data-test=make]").await;
-    world.says("[data-test=this-bench]", "quiet room").await;
-    let made = std::fs::read_to_string(world.made("benches/quiet room.toml")).unwrap();
+    world
+        .until(
+            "another bench",
+            &format!("return location.origin !== {before}"),
+        )
+        .await;
+    world.says("[data-test=this-bench]", "quiet-room").await;
+    let made = std::fs::read_to_string(world.made("benches/quiet-room.toml")).unwrap();
     assert!(made.contains("backend = \"simulated\""), "{made}");
     world.close().await;
 }

@@ -314,7 +314,7 @@ fn fault_kind(name: &str, by: VirtualDuration) -> Result<FaultKind, ApiError> {
         "reorder" => FaultKind::Reorder(by),
         "throttle" => FaultKind::Throttle(by),
         "reject-authentication" | "reject-auth" => FaultKind::RejectAuthentication,
-        "disconnect" => FaultKind::ForceDisconnect,
+        "disconnect" | "force-disconnect" => FaultKind::ForceDisconnect,
         "server-restart" => FaultKind::ServerRestart,
         other => {
             let hint = "offline, loss, slow, duplicate, reorder, throttle, reject-auth, disconnect, server-restart";

@@ -117,7 +117,12 @@ impl Boards {
                     Generator::Csv(_) => "file",
                     Generator::Recording(_) => "recording",
                 };
-                found.map(|(_, generator)| name(generator).to_owned())
+                // A sensor that nothing was said of is at rest: it measures the same all the time.
+                Some(
+                    found
+                        .map_or("constant", |(_, generator)| name(generator))
+                        .to_owned(),
+                )
             };
             let sensors = MEASURED.iter().filter(|(quantity, ..)| {
                 emulated || *quantity == "temperature" || *quantity == "humidity"

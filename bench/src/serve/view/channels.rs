@@ -221,12 +221,11 @@ pub(in super::super) fn unit(name: &str) -> &'static str {
         "temperature" => "°C",
         // The last letter of these two looks like an axis.
         "humidit" => "%",
-        "batter" => "V",
         "pressure" => "hPa",
         "magnetometer" | "magneticfield" | "magnetic" => "mG",
         "accelerometer" | "acceleration" => "mg",
         "gyroscope" | "rate" => "mdps",
-        "voltage" => "V",
+        "voltage" | "batter" => "V",
         _ => "",
     }
 }

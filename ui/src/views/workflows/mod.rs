@@ -69,6 +69,18 @@ pub(crate) fn span_of(instance: &Value) -> (Option<u64>, Option<u64>) {
     )
 }
 
+/// Whether something can be done to an instance in a state, as the engine sees it.
+fn can(what: &str, status: &str) -> bool {
+    let over = matches!(status, "completed" | "failed" | "terminated" | "canceled");
+    match what {
+        "suspend" => matches!(status, "running" | "pending"),
+        "resume" => status == "suspended",
+        "rewind" => status == "failed",
+        "restart" | "purge" => over,
+        _ => !over,
+    }
+}
+
 /// The colour class of a status.
 fn class_of(status: &str) -> &'static str {
     match status {
@@ -162,18 +174,13 @@ pub(crate) fn Workflows(open: Option<String>) -> impl IntoView {
         }}
     }
     .into_any();
-    let second = match open {
+    // Nobody begins with an empty page: the newest stands there until another is picked.
+    let shown = Memo::new(move |_| open.clone().or_else(|| rows.read().first().map(id_of)));
+    let second = (move || match shown.get() {
         Some(id) => view! { <Instance id /> }.into_any(),
-        None => {
-            // Nobody begins with an empty page: the newest stands there until another is picked.
-            let first = Memo::new(move |_| rows.read().first().map(id_of));
-            (move || match first.get() {
-                Some(id) => view! { <Instance id /> }.into_any(),
-                None => view! { <Empty what=w::WORKFLOWS how=w::PICK_WORKFLOW /> }.into_any(),
-            })
-            .into_any()
-        }
-    };
+        None => view! { <Empty what=w::WORKFLOWS how=w::PICK_WORKFLOW /> }.into_any(),
+    })
+    .into_any();
     view! {
         <div class="head"><h1>{w::WORKFLOWS}</h1></div>
         <Split name="workflows" size=560.0 first=first second=second />
@@ -226,6 +233,7 @@ fn Instance(id: String) -> impl IntoView {
         }
     };
     let status = move || status_of(&value.read());
+    let now = Memo::new(move |_| status_of(&value.read()));
     let (suspend, resume, terminate, rewind, restart, purge) = (
         act("suspend"),
         act("resume"),
@@ -246,12 +254,19 @@ fn Instance(id: String) -> impl IntoView {
                     <h1 class="mono" data-test="instance">{id.clone()}</h1>
                     <span class="tag" data-test="instance-status">{status}</span>
                     <span class="grow"></span>
-                    <button on:click=move |_| suspend.run(())>{w::SUSPEND}</button>
-                    <button on:click=move |_| resume.run(())>{w::RESUME}</button>
-                    <button on:click=move |_| rewind.run(())>{w::REWIND}</button>
-                    <button on:click=move |_| restart.run(())>{w::RESTART}</button>
-                    <Sure label=w::TERMINATE act=terminate />
-                    <Sure label=w::PURGE act=purge />
+                    // Only what can be done to one in this state.
+                    {move || {
+                        let status = now.get();
+                        let button = |label: &'static str, act: Callback<()>| view! { <button on:click=move |_| act.run(())>{label}</button> };
+                        view! {
+                            {can("suspend", &status).then(|| button(w::SUSPEND, suspend))}
+                            {can("resume", &status).then(|| button(w::RESUME, resume))}
+                            {can("rewind", &status).then(|| button(w::REWIND, rewind))}
+                            {can("restart", &status).then(|| button(w::RESTART, restart))}
+                            {can("terminate", &status).then(|| view! { <Sure label=w::TERMINATE act=terminate /> })}
+                            {can("purge", &status).then(|| view! { <Sure label=w::PURGE act=purge /> })}
+                        }
+                    }}
                 </div>
                 <Tabs label=w::INSTANCE tabs=tabs open=tab />
                 {move || {
@@ -355,6 +370,26 @@ fn Outbox() -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_can_be_done_is_offered() {
+        let offered = |status: &str| {
+            let all = [
+                "suspend",
+                "resume",
+                "rewind",
+                "restart",
+                "terminate",
+                "purge",
+            ];
+            let kept = all.into_iter().filter(|what| can(what, status));
+            kept.collect::<Vec<_>>()
+        };
+        assert_eq!(offered("running"), ["suspend", "terminate"]);
+        assert_eq!(offered("suspended"), ["resume", "terminate"]);
+        assert_eq!(offered("completed"), ["restart", "purge"]);
+        assert_eq!(offered("failed"), ["rewind", "restart", "purge"]);
+    }
 
     #[test]
     fn a_row_has_the_fields_of_its_kind() {
