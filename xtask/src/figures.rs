@@ -55,13 +55,9 @@ impl Name {
     /// A second program of ours, which takes no arguments.
     const fn second(self) -> Option<(&'static str, &'static str)> {
         match self {
+            Self::Emulator => Some(("twinbench-machine", "fleet-figures")),
             Self::Machines => Some(("twinbench-machine", "probe-figures")),
-            Self::Journey
-            | Self::Engine
-            | Self::Hub
-            | Self::Emulator
-            | Self::Testbench
-            | Self::Ui => None,
+            Self::Journey | Self::Engine | Self::Hub | Self::Testbench | Self::Ui => None,
         }
     }
 

@@ -74,7 +74,11 @@ fn what_a_probe_reads_is_recorded() {
     assert_eq!(exit, 0, "{exported}{said}");
     for part in [
         "rtt0",
-        "up with RTT",
+        if cfg!(feature = "defmt") {
+            "up with RTT"
+        } else {
+            "--features defmt"
+        },
         "rounds",
         "level",
         "bytes written to flash memory",

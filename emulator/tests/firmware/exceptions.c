@@ -326,10 +326,16 @@ int main(void)
     uint32_t cycles = DWT_CYCCNT - start;
     if (cycles < 5 || cycles > 60)
         expect("cycles", cycles, 10);
-    expect("bit band", (*(volatile uint32_t *)(0x22000000 + ((uint32_t)&place - 0x20000000) * 32 + 4), 1), 1);
+    // A word of the alias region for each bit of `place`, which is 42.
+    volatile uint32_t *bits = (volatile uint32_t *)(0x22000000 + ((uint32_t)&place - 0x20000000) * 32);
+    expect("bit band, a zero", bits[0], 0);
+    expect("bit band, a one", bits[1], 1);
     place = 0;
-    *(volatile uint32_t *)(0x22000000 + ((uint32_t)&place - 0x20000000) * 32 + 4 * 9) = 1;
-    expect("bit band write", place, 1 << 9);
+    bits[9] = 1;
+    expect("bit band, set", place, 1 << 9);
+    place = 0xFFFFFFFF;
+    bits[31] = 0xFFFFFFFE;
+    expect("bit band, only the lowest bit counts", place, 0x7FFFFFFF);
     say("exceptions done\n");
     return 0;
 }

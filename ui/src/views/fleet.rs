@@ -117,9 +117,9 @@ pub(crate) fn Fleet() -> impl IntoView {
     let pulse = Memo::new(move |_| app.tick.get() / 4);
     let ids = Memo::new(move |_| {
         let filter = filter.get();
-        count.track();
+        count.get();
         if filter.alert || !filter.state.is_empty() {
-            pulse.track();
+            pulse.get();
         }
         Arc::new(arrange(&devices.read_untracked(), &filter, order.get()))
     });
@@ -132,7 +132,7 @@ pub(crate) fn Fleet() -> impl IntoView {
         move |event| filter.update(|filter| change(filter, event_target_value(&event)))
     };
     let distinct = move |part: fn(&DeviceRow) -> Vec<String>| {
-        count.track();
+        count.get();
         let rows = devices.read_untracked();
         rows.iter().flat_map(part).collect::<BTreeSet<_>>()
     };

@@ -57,7 +57,8 @@ impl Asked {
         if every > 0 {
             let ticks = Memo::new(move |_| app.tick.get() / every);
             Effect::new(move |before: Option<()>| {
-                ticks.track();
+                // Read, not only tracked: a memo that nobody has read listens to nothing.
+                ticks.get();
                 if before.is_some() {
                     asked.again();
                 }

@@ -34,7 +34,7 @@ pub(crate) fn Inspect(ctx: Ctx) -> impl IntoView {
     load();
     let ticks = Memo::new(move |_| ctx.app.tick.get() / 4);
     Effect::new(move |before: Option<()>| {
-        ticks.track();
+        ticks.get();
         if before.is_some() {
             load();
         }

@@ -40,7 +40,7 @@ pub(crate) fn Messages(ctx: Ctx) -> impl IntoView {
     load();
     let ticks = Memo::new(move |_| app.tick.get() / 8);
     Effect::new(move |before: Option<()>| {
-        ticks.track();
+        ticks.get();
         // What somebody reads stays.
         if before.is_some() && picked.get_untracked().is_none() {
             load();

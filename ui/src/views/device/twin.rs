@@ -75,7 +75,7 @@ pub(crate) fn Twin(ctx: Ctx) -> impl IntoView {
     // What the device reports comes without a word; the text that somebody writes stays.
     let ticks = Memo::new(move |_| ctx.app.tick.get() / 6);
     Effect::new(move |before: Option<()>| {
-        ticks.track();
+        ticks.get();
         if before.is_some() {
             load(false);
         }
