@@ -97,7 +97,7 @@ async fn charts_are_exported() {
     world
         .until(
             "values",
-            "return !!document.querySelector('.pane .channel .mono')?.textContent.match(/\\d/)",
+            "return [...document.querySelectorAll('.pane .channel .mono')].some((e) => /\\d/.test(e.textContent))",
         )
         .await;
     world.choose("[data-test=follow]", "60").await;
