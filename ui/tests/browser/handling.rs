@@ -15,10 +15,7 @@ async fn devices_are_handled_together() {
     world
         .until(
             "all that are shown",
-            &format!(
-                "return document.querySelector('[data-test=ticked]').textContent.split(' ')[0] === {:?}.split(' ')[0]",
-                emulated
-            ),
+            &format!("return document.querySelector('[data-test=ticked]').textContent.split(' ')[0] === {emulated:?}.split(' ')[0]"),
         )
         .await;
     world.click("[data-test=bulk-wifi-down]").await;
