@@ -21,6 +21,9 @@ use crate::{
 
 /// A drag shorter than this many pixels is a click.
 const CLICK: f64 = 4.0;
+/// The least time between two pictures of readings that come by themselves, in milliseconds: what a
+/// person does is drawn with the next frame, what flows is read as well at 20 pictures a second.
+const FLOWING: f64 = 50.0;
 /// How much of a range one notch of the wheel leaves.
 const NOTCH: f64 = 0.85;
 
@@ -168,19 +171,44 @@ pub(crate) fn PaneView(
         size.track();
         spec.track();
         desk.view.track();
-        app.samples.track();
         app.theme.track();
         if !desk.paused.get() {
             app.tick.track();
         }
         plan();
     });
+    let flowed = StoredValue::new(0.0);
+    let waiting = StoredValue::new(false);
+    Effect::new(move || {
+        app.samples.track();
+        let since = js_sys::Date::now() - flowed.get_value();
+        if since >= FLOWING {
+            flowed.set_value(js_sys::Date::now());
+            plan();
+        } else if !waiting.get_value() {
+            waiting.set_value(true);
+            let rest = std::time::Duration::from_millis((FLOWING - since).max(1.0) as u64);
+            set_timeout(
+                move || {
+                    // The pane may have gone meanwhile.
+                    if waiting.try_set_value(false).is_none() {
+                        flowed.set_value(js_sys::Date::now());
+                        plan();
+                    }
+                },
+                rest,
+            );
+        }
+    });
     // The cursor has a canvas of its own, so that moving it draws nothing anew.
     Effect::new(move || {
         let cursor = desk.cursor.get();
         let marks = desk.marks.get();
         let range = dragged.get();
-        app.samples.track();
+        // Without a cursor there is nothing on it that new readings move.
+        if cursor.is_some() {
+            app.samples.track();
+        }
         size.track();
         if let Some(element) = over.get() {
             let layout = layout.get_value();
@@ -348,8 +376,9 @@ pub(crate) fn PaneView(
             let value = {
                 let name = name.clone();
                 move || {
-                    app.samples.track();
                     let at = desk.cursor.get();
+                    // Four times a second is as fast as numbers are read.
+                    app.tick.track();
                     app.channels.with_value(|channels| {
                         let channel = channels.get(&name)?;
                         let value = match at {
