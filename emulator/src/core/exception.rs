@@ -241,12 +241,14 @@ impl Core {
         } else {
             self.r[13]
         };
-        let Ok(words) = self.pop_frame(frame, with_float) else {
-            let trap = Trap::BusData(frame);
-            if let Some(number) = self.unstacking_fault(trap) {
-                self.take(number, exc_return);
+        let words = match self.pop_frame(frame, with_float) {
+            Ok(words) => words,
+            Err(trap) => {
+                if let Some(number) = self.unstacking_fault(trap) {
+                    self.take(number, exc_return);
+                }
+                return;
             }
-            return;
         };
         let [r0, r1, r2, r3, r12, lr, pc_value, xpsr] = words;
         let target = xpsr & 0x1FF;

@@ -192,7 +192,13 @@ impl Machine for DebuggedMachine {
     }
 
     fn next_wake(&self) -> Wake {
-        self.machine().next_wake()
+        let machine = self.machine();
+        // A core that is held has nothing to do, but time must not go on without it.
+        if machine.held_at().is_some() {
+            Wake::Busy
+        } else {
+            machine.next_wake()
+        }
     }
 
     fn capabilities(&self) -> Capabilities {
