@@ -70,6 +70,26 @@ pub struct Registers {
     pub fpscr: u32,
 }
 
+impl Registers {
+    /// The core's registers without those of the FPU, as a debugger names them, in its order.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u32)> + use<> {
+        const WORDS: [&str; 16] = [
+            "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp",
+            "lr", "pc",
+        ];
+        let special = [
+            ("xpsr", self.xpsr),
+            ("msp", self.msp),
+            ("psp", self.psp),
+            ("primask", self.primask),
+            ("basepri", self.basepri),
+            ("faultmask", self.faultmask),
+            ("control", self.control),
+        ];
+        WORDS.into_iter().zip(self.r).chain(special)
+    }
+}
+
 impl Chip {
     /// A chip at time zero, after power-on reset, with `image` in flash memory.
     pub fn new(map: MemoryMap, image: Arc<Image>, peripherals: Vec<Mapped>) -> Self {

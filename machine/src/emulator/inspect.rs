@@ -5,12 +5,6 @@ use twinbench_emulator::symbols::Symbols;
 use super::EmulatorMachine;
 use crate::{Error, Frame, Inspect, Variable};
 
-/// Names of the registers that are words of the core, in order.
-const CORE: [&str; 16] = [
-    "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr",
-    "pc",
-];
-
 impl EmulatorMachine {
     /// The firmware's symbols, read at the first question.
     fn symbols(&mut self) -> Result<(), Error> {
@@ -29,17 +23,7 @@ impl EmulatorMachine {
 impl Inspect for EmulatorMachine {
     fn registers(&self) -> Vec<(&'static str, u32)> {
         let all = self.board.chip().registers();
-        let more = [
-            ("xpsr", all.xpsr),
-            ("msp", all.msp),
-            ("psp", all.psp),
-            ("primask", all.primask),
-            ("basepri", all.basepri),
-            ("faultmask", all.faultmask),
-            ("control", all.control),
-            ("fpscr", all.fpscr),
-        ];
-        CORE.into_iter().zip(all.r).chain(more).collect()
+        all.named().chain([("fpscr", all.fpscr)]).collect()
     }
 
     fn memory(&self, address: u32, length: usize) -> Vec<u8> {

@@ -4,12 +4,6 @@
 use super::{ProbeMachine, fault};
 use crate::{Error, Frame, Inspect, Variable};
 
-/// Names of the registers, in the order of the emulator's.
-const NAMES: [&str; 16] = [
-    "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr",
-    "pc",
-];
-
 fn gone() -> Error {
     Error::Probe("the probe is gone, or the core does not stand still: plug it in".to_owned())
 }
@@ -17,19 +11,7 @@ fn gone() -> Error {
 impl Inspect for ProbeMachine {
     fn registers(&self) -> Vec<(&'static str, u32)> {
         let all = self.with_link(|link| link.with_halted_core(fault::registers).ok());
-        let Some(all) = all else {
-            return Vec::new();
-        };
-        let more = [
-            ("xpsr", all.xpsr),
-            ("msp", all.msp),
-            ("psp", all.psp),
-            ("primask", all.primask),
-            ("basepri", all.basepri),
-            ("faultmask", all.faultmask),
-            ("control", all.control),
-        ];
-        NAMES.into_iter().zip(all.r).chain(more).collect()
+        all.map_or_else(Vec::new, |all| all.named().collect())
     }
 
     fn memory(&self, address: u32, length: usize) -> Vec<u8> {
