@@ -12,5 +12,10 @@ mod common;
 
 mod black_magic;
 mod debugging;
+// With its tests: those of the library itself are not run with this feature, which would build all
+// libraries of the workspace for it.
+#[cfg(feature = "defmt")]
+#[path = "../../src/probe/defmt.rs"]
+mod decoder;
 mod machine;
 mod parity;

@@ -5,6 +5,7 @@
 //! every dependency, `build`, `tests`, `doctests`, `desktop` and `demo` the built form. All of them
 //! select the same packages, because another selection has other features and would build the
 //! dependencies once more. Only `xtask` stays apart: it runs, and must not be replaced meanwhile.
+//! `defmt` builds once more what depends on `serde_json`, for one test of one room: about a minute.
 
 use std::process::Command;
 
@@ -36,6 +37,8 @@ pub(super) enum Step {
     Build,
     /// The tests pass.
     Tests,
+    /// A probe reads the log frames of a board, with the decoder that is no part of the program by default.
+    Defmt,
     /// The examples in the documentation pass.
     Doctests,
     /// The licences and advisories of the dependencies are acceptable.
@@ -59,6 +62,7 @@ impl Step {
             Self::Docs => "docs",
             Self::Build => "build",
             Self::Tests => "tests",
+            Self::Defmt => "defmt",
             Self::Doctests => "doctests",
             Self::Deny => "deny",
             Self::Browser => "browser",
@@ -80,7 +84,7 @@ impl Step {
     /// What must be on the machine for it.
     pub(super) const fn needs(self) -> &'static [Need] {
         match self {
-            Self::Format | Self::Deny | Self::Demo => &[],
+            Self::Format | Self::Defmt | Self::Deny | Self::Demo => &[],
             Self::Page => &[Need::WasmTarget],
             Self::Firmware => &[Need::CortexMTarget],
             Self::Clippy | Self::Docs | Self::Build | Self::Doctests => &[Need::WebView],
@@ -122,6 +126,7 @@ impl Step {
             }
             Self::Build => shell::run(shell::cargo(["build", "--all-targets"]).args(WORKSPACE)),
             Self::Tests => tests(),
+            Self::Defmt => defmt(),
             Self::Doctests => shell::run(shell::cargo(["test", "--doc"]).args(WORKSPACE)),
             Self::Deny => deny(),
             Self::Browser => browser::check(),
@@ -131,14 +136,32 @@ impl Step {
     }
 }
 
-/// All tests, with nextest where it is installed.
-fn tests() -> Result<()> {
+/// The runner of tests: nextest where it is installed.
+fn runner() -> (bool, &'static [&'static str]) {
     let nextest = shell::answer(&mut shell::cargo(["nextest", "--version"])).is_some();
-    let base: &[&str] = if nextest {
+    let words: &[&str] = if nextest {
         &["nextest", "run", "--no-fail-fast"]
     } else {
         &["test", "--no-fail-fast"]
     };
+    (nextest, words)
+}
+
+/// What a probe sees, with the decoder of log frames compiled in. The workspace is selected as in the
+/// other steps, so that no dependency but the decoder's own is built anew.
+fn defmt() -> Result<()> {
+    let (_, base) = runner();
+    shell::run(shell::cargo(base).args(WORKSPACE).args([
+        "--features",
+        "twinbench-machine/defmt",
+        "--test",
+        "probe",
+    ]))
+}
+
+/// All tests.
+fn tests() -> Result<()> {
+    let (nextest, base) = runner();
     // `cargo test` would run documentation examples too, which are a step of their own.
     let kinds: &[&str] = if nextest {
         &[]
