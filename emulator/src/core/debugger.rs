@@ -16,6 +16,7 @@ use super::{
 const C_DEBUGEN: u32 = 1;
 const C_HALT: u32 = 1 << 1;
 const C_STEP: u32 = 1 << 2;
+const C_MASKINTS: u32 = 1 << 3;
 const S_REGRDY: u32 = 1 << 16;
 const S_HALT: u32 = 1 << 17;
 const S_SLEEP: u32 = 1 << 18;
@@ -249,7 +250,9 @@ impl Core {
                 let stopped = self.debug.stop.is_some();
                 let locked = matches!(self.halted, Some(super::Halted::Lockup(_)));
                 let asleep = self.sleep != super::Sleep::Awake;
+                let masked = self.nvic.masked != 0;
                 u32::from(self.debug.attached)
+                    | if masked { C_MASKINTS } else { 0 }
                     | if stopped { C_HALT | S_HALT } else { 0 }
                     | if asleep { S_SLEEP } else { 0 }
                     | if locked { S_LOCKUP } else { 0 }
@@ -295,6 +298,8 @@ impl Core {
 
     fn control_halting(&mut self, value: u32) {
         self.debug.attached = value & C_DEBUGEN != 0;
+        let masked = self.debug.attached && value & C_MASKINTS != 0;
+        self.nvic.mask_for_debugger(masked);
         if !self.debug.attached {
             self.debug.stop = None;
             self.locks_up_again();
@@ -314,10 +319,27 @@ impl Core {
                 return;
             }
             if value & C_STEP != 0 {
-                self.run(self.cycles + 1);
-                self.debug_event(DebugStop::Request, HALTED);
+                self.step_once();
             }
         }
+    }
+
+    /// Enters a pending exception that may be taken, or executes one instruction, and stands still again
+    /// (C1.5.4).
+    fn step_once(&mut self) {
+        let active = self.nvic.active;
+        self.service();
+        let entered = self.nvic.active != active;
+        if !entered && self.halted.is_none() {
+            self.run(self.cycles + 1);
+        }
+        if self.debug.stop.is_none() && self.halted.is_none() {
+            self.debug_event(DebugStop::Request, HALTED);
+        }
+        // It stands, and does not wait for what it was told to wait for.
+        self.sleep = super::Sleep::Awake;
+        // Time has passed for everything else.
+        self.service();
     }
 
     /// Let go where it was, a core that was locked up is so again; `true`: it is.

@@ -319,7 +319,10 @@ impl Core {
             fpccr: ASPEN | LSPEN,
             ..Default::default()
         };
+        // What a debugger set stays (C1.2.4).
+        let masked = self.nvic.masked;
         self.nvic = nvic::Nvic::default();
+        self.nvic.masked = masked;
         self.systick = super::systick::SysTick::default();
         self.mpu = super::mpu::Mpu::default();
         self.debug.reset();

@@ -34,6 +34,9 @@ pub(crate) struct Nvic {
     pub(crate) group: u32,
     /// Levels of the request lines, at the interrupts' bits.
     lines: u128,
+    /// What a debugger keeps from being taken.
+    #[serde(skip)]
+    pub(crate) masked: u128,
 }
 
 impl Default for Nvic {
@@ -45,6 +48,7 @@ impl Default for Nvic {
             priority: [0; EXCEPTIONS],
             group: 0,
             lines: 0,
+            masked: 0,
         }
     }
 }
@@ -85,7 +89,7 @@ impl Nvic {
 
     /// The most urgent pending and enabled exception, and its preemption priority.
     pub(crate) fn most_urgent(&self) -> Option<(u32, i16)> {
-        let mut candidates = self.pending & self.enabled;
+        let mut candidates = self.pending & self.enabled & !self.masked;
         let mut best: Option<(i16, u8, u32)> = None;
         while candidates != 0 {
             let number = candidates.trailing_zeros();
@@ -105,7 +109,12 @@ impl Nvic {
 
     /// Whether anything pends that is enabled.
     pub(crate) fn any_pending(&self) -> bool {
-        self.pending & self.enabled != 0
+        self.pending & self.enabled & !self.masked != 0
+    }
+
+    /// `DHCSR.C_MASKINTS`: PendSV, `SysTick` and the interrupts stay pending (ARMv7-M ARM, C1.6.2).
+    pub(crate) fn mask_for_debugger(&mut self, masked: bool) {
+        self.masked = if masked { ALL & !(bit(PEND_SV) - 1) } else { 0 };
     }
 
     /// Takes over the request lines: a line that rises makes its interrupt pending.

@@ -19,3 +19,4 @@ mod debugging;
 mod decoder;
 mod machine;
 mod parity;
+mod stepping;
