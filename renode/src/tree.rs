@@ -2,7 +2,8 @@
 
 use std::{
     io,
-    process::{Child, Command, ExitStatus},
+    process::{self, Child, Command, ExitStatus},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
 };
@@ -10,20 +11,32 @@ use std::{
 /// How often an ending program is looked at.
 const PULSE: Duration = Duration::from_millis(20);
 
+/// The variable that every process of a tree has in its environment: whose it is.
+const MARK: &str = "PROCESS_TREE";
+
 /// A running program and its children. All of them end when this is dropped. On Unix they are a
 /// process group of their own, and a watching shell ends them when this process is gone without
-/// having said so (killed, or crashed).
+/// having said so (killed, or crashed). On Linux those that left the group, as daemons do, are known by
+/// a variable in their environment, `PROCESS_TREE`.
 #[derive(Debug)]
 pub struct Tree {
     child: Child,
+    #[cfg(target_os = "linux")]
+    mark: String,
     #[cfg(unix)]
     watch: Option<Child>,
 }
 
-/// What the watching shell does: it waits until its input ends, which it does with us.
+/// What the watching shell does: it hears the number of the group, and waits until its input ends, which
+/// it does with us. It is there before the program is; so the number may never come.
 #[cfg(unix)]
-const WATCH: &str =
-    r#"read -r _; kill -TERM "-$1" 2>/dev/null && sleep 2; kill -KILL "-$1" 2>/dev/null"#;
+const WATCH: &str = r#"
+read -r group; read -r _
+marked() { grep -lzxF -e "$1" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3; }
+[ -n "$group" ] && kill -TERM "-$group" 2>/dev/null && sleep 2
+[ -n "$group" ] && kill -KILL "-$group" 2>/dev/null
+for process in $(marked "$1"); do kill -KILL "$process" 2>/dev/null; done
+"#;
 
 impl Tree {
     /// Starts a program.
@@ -31,13 +44,30 @@ impl Tree {
     /// # Errors
     /// When it cannot be started.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", process::id());
+        command.env(MARK, &name);
+        #[cfg(unix)]
+        let mark = format!("{MARK}={name}");
+        #[cfg(unix)]
+        let mut watch = watch(&mark);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
-        let child = command.spawn()?;
+        let spawned = command.spawn();
+        #[cfg(unix)]
+        if let Some(shell) = &mut watch {
+            match &spawned {
+                Ok(child) => tell(shell, child.id()),
+                Err(_) => dismiss(shell),
+            }
+        }
         Ok(Self {
+            child: spawned?,
+            #[cfg(target_os = "linux")]
+            mark,
             #[cfg(unix)]
-            watch: watch(child.id()),
-            child,
+            watch,
         })
     }
 
@@ -76,10 +106,11 @@ impl Tree {
         self.signal(true);
         let _ = self.child.kill();
         let status = self.child.wait().ok();
+        #[cfg(target_os = "linux")]
+        kill_marked(&self.mark);
         #[cfg(unix)]
         if let Some(mut watch) = self.watch.take() {
-            let _ = watch.kill();
-            let _ = watch.wait();
+            dismiss(&mut watch);
         }
         status
     }
@@ -107,10 +138,12 @@ impl Drop for Tree {
 
 /// The watching shell; none: there is no shell, and only an orderly end ends the tree.
 #[cfg(unix)]
-fn watch(group: u32) -> Option<Child> {
+fn watch(mark: &str) -> Option<Child> {
     use std::{os::unix::process::CommandExt as _, process::Stdio};
     Command::new("/bin/sh")
-        .args(["-c", WATCH, "watch", &group.to_string()])
+        .args(["-c", WATCH, "watch", mark])
+        // A tree in a tree is its own watch's.
+        .env_remove(MARK)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -118,6 +151,42 @@ fn watch(group: u32) -> Option<Child> {
         .process_group(0)
         .spawn()
         .ok()
+}
+
+/// Tells the watching shell the number of the group.
+#[cfg(unix)]
+fn tell(watch: &mut Child, group: u32) {
+    use std::io::Write as _;
+    if let Some(stdin) = &mut watch.stdin {
+        // A shell that is gone watches nothing; an orderly end does without it.
+        let _ = writeln!(stdin, "{group}");
+    }
+}
+
+#[cfg(unix)]
+fn dismiss(watch: &mut Child) {
+    let _ = watch.kill();
+    let _ = watch.wait();
+}
+
+/// Kills every process that has the mark in its environment.
+#[cfg(target_os = "linux")]
+fn kill_marked(mark: &str) {
+    use rustix::process::{Pid, Signal, kill_process};
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let id = entry.file_name().to_str().and_then(|it| it.parse().ok());
+        let Some(pid) = id.and_then(Pid::from_raw) else {
+            continue;
+        };
+        // What is not ours cannot be read.
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment
+            .split(|byte| *byte == 0)
+            .any(|it| it == mark.as_bytes())
+        {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +247,25 @@ mod tests {
         }
         drop(tree);
         assert!(ends(&child), "{child} still runs");
+    }
+
+    /// A daemon is in a session of its own.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn children_that_left_the_group_end_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "setsid sh -c 'echo $$ > child; sleep 1000' & wait";
+        for orderly in [true, false] {
+            let mut tree = Tree::spawn(&mut shell(script, folder.path())).unwrap();
+            let child = number(&folder.path().join("child"));
+            fs::remove_file(folder.path().join("child")).unwrap();
+            if orderly {
+                tree.end(Duration::from_millis(100));
+            } else {
+                drop(tree.watch.as_mut().unwrap().stdin.take());
+            }
+            assert!(ends(&child), "{child} still runs");
+        }
     }
 
     /// The watching shell has its input from us: when that ends, all ends.

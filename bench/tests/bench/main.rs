@@ -16,6 +16,7 @@ mod durable;
 mod field;
 mod guide;
 mod hub_file;
+mod killed;
 mod machines;
 mod modem;
 mod page;
