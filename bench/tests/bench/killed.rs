@@ -30,7 +30,8 @@ while True:
 fn bench(python: &Path) -> String {
     format!(
         "version = 1\nname = \"killed\"\nepoch = \"2026-01-01T00:00:00Z\"\n[hub]\naddress = \"127.0.0.74\"\nhost = \"127.0.0.74\"\n\
-         [[device]]\nid = \"d\"\nbackend = \"process\"\ncommand = [{python:?}, \"device.py\", \"device\"]\n"
+         [[device]]\nid = \"d\"\nbackend = \"process\"\ncommand = [\"{}\", \"device.py\", \"device\"]\n",
+        python.display()
     )
 }
 

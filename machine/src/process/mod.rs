@@ -10,7 +10,7 @@ mod options;
 use std::{
     io::Write as _,
     process::{ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
     time::Duration,
 };
@@ -26,6 +26,9 @@ use crate::{Capabilities, Error, Halt, Machine, Name, Output, OutputKind, Stimul
 const LOOK: VirtualDuration = VirtualDuration::from_millis(50);
 /// How long it may take to end by itself when it is asked to, on the wall clock.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long its last words may take once it has ended, on the wall clock: a process that escaped might
+/// hold its output open for ever.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Pieces of output that wait to be taken; a program that prints more waits.
 const WAITING: usize = 1024;
 
@@ -117,29 +120,28 @@ impl ProcessMachine {
         Ok(())
     }
 
-    /// Takes what was printed. True: there is nothing more to come.
-    fn listen(&mut self) -> bool {
-        let Some(running) = &self.running else {
-            return true;
+    /// Takes what was printed.
+    fn listen(&mut self) {
+        let now = self.now;
+        let printed = self.running.iter().flat_map(|it| it.printed.try_iter());
+        self.out.extend(printed.map(|piece| said(now, piece)));
+    }
+
+    /// Ends what is left of it, and hears its outputs to their end.
+    fn stop(&mut self) {
+        let Some(mut running) = self.running.take() else {
+            return;
         };
-        loop {
-            match running.printed.try_recv() {
-                Ok((port, bytes)) => self.out.push(Output {
-                    time: self.now,
-                    kind: OutputKind::Uart {
-                        port: Name::Borrowed(port),
-                        bytes,
-                    },
-                }),
-                Err(TryRecvError::Empty) => return false,
-                Err(TryRecvError::Disconnected) => return true,
-            }
+        running.tree.end(GRACE);
+        drop(running.tree);
+        while let Ok(piece) = running.printed.recv_timeout(LAST_WORDS) {
+            self.out.push(said(self.now, piece));
         }
     }
 
     /// It has ended: what becomes of it.
     fn end(&mut self, status: ExitStatus) {
-        self.running = None;
+        self.stop();
         let program = self.options.command[0].clone();
         let failed = !status.success();
         let again = match self.options.restart {
@@ -165,17 +167,12 @@ impl ProcessMachine {
             self.again = None;
             self.start()?;
         }
-        let silent = self.listen();
+        self.listen();
         let status = self
             .running
             .as_mut()
             .and_then(|running| running.tree.ended());
         if let Some(status) = status {
-            // Its last words may be on their way still, or a child of it holds its output.
-            if !silent {
-                thread::sleep(Duration::from_millis(5));
-                self.listen();
-            }
             self.end(status);
         }
         Ok(())
@@ -214,9 +211,7 @@ impl Machine for ProcessMachine {
                 }
             }
             Stimulus::Reset => {
-                if let Some(mut running) = self.running.take() {
-                    running.tree.end(GRACE);
-                }
+                self.stop();
                 self.ended = None;
                 self.failures = 0;
                 self.again = Some(self.now);
@@ -247,6 +242,14 @@ impl Drop for ProcessMachine {
         if let Some(mut running) = self.running.take() {
             running.tree.end(GRACE);
         }
+    }
+}
+
+fn said(time: VirtualTime, (port, bytes): (&'static str, Bytes)) -> Output {
+    let port = Name::Borrowed(port);
+    Output {
+        time,
+        kind: OutputKind::Uart { port, bytes },
     }
 }
 

@@ -33,7 +33,8 @@ impl Watched {
 
     /// Until it stops for good, or something was said.
     fn until(&mut self, text: &str) -> Halt {
-        for _ in 0..1000 {
+        // A minute of a machine that has other things to do.
+        for _ in 0..12_000 {
             let halt = self.machine.run_until(self.now).unwrap();
             self.machine.drain(&mut self.out);
             if halt != Halt::Reached || (!text.is_empty() && self.text().contains(text)) {
@@ -113,6 +114,27 @@ fn it_is_started_again_by_its_policy() {
         watched.out.clear();
         assert_eq!(watched.until("here"), Halt::Reached);
     }
+}
+
+/// It ends before all that it has printed was heard.
+#[test]
+fn its_last_words_are_heard() {
+    let mut options = script("seq 1 100000; seq 1 1000 >&2; exit 1");
+    options.restart = Restart::Never;
+    let mut watched = Watched::new(options);
+    assert_eq!(watched.until(""), Halt::Exited(1));
+    let heard = |wanted: &str| -> String {
+        let pieces = watched.out.iter().filter_map(|output| match &output.kind {
+            OutputKind::Uart { port, bytes } if port == wanted => {
+                Some(String::from_utf8_lossy(bytes))
+            }
+            _ => None,
+        });
+        pieces.collect()
+    };
+    assert_eq!(heard("stdout").lines().count(), 100_000);
+    assert!(heard("stdout").ends_with("\n100000\n"));
+    assert!(heard("stderr").ends_with("\n1000\n"));
 }
 
 #[test]
