@@ -4,6 +4,9 @@
 //! Desired properties are reported back as IoT Plug and Play has writable properties acknowledged:
 //! `{"value": …, "ac": 200, "av": version}`.
 
+mod cloud;
+mod link;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -11,10 +14,11 @@ use mqtt_proto::{
     Pid, QoS, QosPid,
     v3::{Connect, ConnectReturnCode, Packet, Publish, Subscribe},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde_json::{Map, Value, json};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use twinbench_model::{Message, VirtualDuration, VirtualTime};
 
+pub use self::link::{SignIn, SimulatedLink, SimulatedMethod};
 use crate::{NetworkEvent, NetworkRequest, Output, OutputKind};
 
 /// Seconds between signs of life that the hub is promised (the SDKs' usual ones are 60 to 240).
@@ -39,47 +43,6 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 /// The desired property that sets how often telemetry is sent, in seconds.
 const INTERVAL: &str = "telemetryInterval";
-
-/// How a device without firmware reaches the hub by a connection of its own.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SimulatedLink {
-    /// The hub's name.
-    pub host: String,
-    /// What it signs in with: user name and password of MQTT.
-    pub sign_in: SignIn,
-    /// The direct methods that it knows; others are answered with 501.
-    pub methods: BTreeMap<String, SimulatedMethod>,
-}
-
-/// User name and password. `Debug` does not show the password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SignIn {
-    /// The user name.
-    pub username: String,
-    /// The password: a shared access signature.
-    pub password: String,
-}
-
-impl std::fmt::Debug for SignIn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SignIn")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a device without firmware does with a direct method.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SimulatedMethod {
-    /// The status of its answer.
-    pub status: i32,
-    /// The payload of its answer; `None` gives back what it was given.
-    pub payload: Option<Value>,
-    /// How long it takes.
-    pub after: VirtualDuration,
-    /// Whether it answers at all.
-    pub answers: bool,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -400,123 +363,6 @@ impl Client {
         self.say_on(&topic, Bytes::new(), now, out);
     }
 
-    fn published(
-        &mut self,
-        publish: &Publish,
-        now: VirtualTime,
-        out: &mut Vec<Output>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let topic: &str = &publish.topic_name;
-        let json = || serde_json::from_slice::<Value>(&publish.payload);
-        if let Some(rest) = topic.strip_prefix("$iothub/methods/POST/") {
-            let Some((name, request)) = rest.split_once("/?$rid=") else {
-                return;
-            };
-            let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
-            let given = json().unwrap_or(Value::Null);
-            self.method(&name, request, given, now, out);
-        } else if let Some(rest) = topic.strip_prefix("$iothub/twin/res/200/?$rid=") {
-            let request = rest.split('&').next().unwrap_or_default();
-            if request == TWIN.to_string()
-                && let Ok(mut twin) = json()
-                && let Value::Object(desired) = twin["desired"].take()
-            {
-                self.desired(desired, now, out, effects);
-            }
-        } else if topic.starts_with("$iothub/twin/PATCH/properties/desired/") {
-            if let Ok(Value::Object(desired)) = json() {
-                self.desired(desired, now, out, effects);
-            }
-        } else if topic.starts_with("devices/") {
-            let text = String::from_utf8_lossy(&publish.payload);
-            out.push(note(now, format!("message from the cloud: {text}")));
-        }
-    }
-
-    fn method(
-        &mut self,
-        name: &str,
-        request: &str,
-        given: Value,
-        now: VirtualTime,
-        out: &mut Vec<Output>,
-    ) {
-        let unknown = SimulatedMethod {
-            status: 501,
-            payload: Some(json!({"error": format!("there is no method {name}")})),
-            after: VirtualDuration::ZERO,
-            answers: true,
-        };
-        let method = self.link.methods.get(name).unwrap_or(&unknown);
-        if !method.answers {
-            return out.push(note(now, format!("method {name}: not answered")));
-        }
-        let payload = method.payload.clone().unwrap_or(given);
-        let topic = format!("$iothub/methods/res/{}/?$rid={request}", method.status);
-        let after = method.after;
-        let body = Bytes::from(payload.to_string());
-        if after == VirtualDuration::ZERO {
-            return self.say_on(&topic, body, now, out);
-        }
-        if let Some(answer) = publish(&topic, QosPid::Level0, body) {
-            self.made += 1;
-            let due = (now + after, self.made);
-            self.later.insert(due, (self.connection, answer));
-        }
-    }
-
-    /// Applies desired properties and reports each of them.
-    fn desired(
-        &mut self,
-        mut desired: Map<String, Value>,
-        now: VirtualTime,
-        out: &mut Vec<Output>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let version = desired.remove("$version").and_then(|it| it.as_u64());
-        desired.remove("$metadata");
-        // A notice may come before or after the whole twin in which it is contained.
-        if version.is_some() && version <= self.applied {
-            return;
-        }
-        self.applied = version;
-        let mut reported = Map::new();
-        for (name, value) in desired {
-            if value.is_null() {
-                reported.insert(name, Value::Null);
-                continue;
-            }
-            let seconds = value.as_u64().filter(|seconds| *seconds > 0);
-            let (code, why) = match (name.as_str(), seconds) {
-                (INTERVAL, Some(seconds)) => {
-                    effects.push(Effect::Interval(VirtualDuration::from_secs(seconds)));
-                    (200, None)
-                }
-                (INTERVAL, None) => (400, Some("a whole number of seconds from 1 on")),
-                _ => (200, None),
-            };
-            let mut answer = json!({"value": value, "ac": code, "av": version});
-            if let Some(why) = why {
-                answer["ad"] = why.into();
-            }
-            reported.insert(name, answer);
-        }
-        if reported.is_empty() {
-            return;
-        }
-        self.reported(&Value::Object(reported), now, out);
-    }
-
-    fn reported(&mut self, properties: &Value, now: VirtualTime, out: &mut Vec<Output>) {
-        self.requests += 1;
-        let topic = format!(
-            "$iothub/twin/PATCH/properties/reported/?$rid={}",
-            self.requests
-        );
-        self.say_on(&topic, Bytes::from(properties.to_string()), now, out);
-    }
-
     fn say_on(&mut self, topic: &str, body: Bytes, now: VirtualTime, out: &mut Vec<Output>) {
         if let Some(publish) = publish(topic, QosPid::Level0, body) {
             self.say(&Packet::Publish(publish), now, out);
@@ -575,211 +421,4 @@ fn whole(buffer: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use mqtt_proto::v3::{Connack, Suback, SubscribeReturnCode};
-
-    use super::*;
-
-    struct Rig {
-        client: Client,
-        now: VirtualTime,
-        effects: Vec<Effect>,
-    }
-
-    impl Rig {
-        /// A client that has signed in.
-        fn online() -> Self {
-            let echo = SimulatedMethod {
-                status: 200,
-                payload: None,
-                after: VirtualDuration::from_secs(2),
-                answers: true,
-            };
-            let link = SimulatedLink {
-                host: "localhost".into(),
-                sign_in: SignIn {
-                    username: "localhost/d/?api-version=2021-04-12".into(),
-                    password: "a secret".into(),
-                },
-                methods: [("echo".to_owned(), echo)].into(),
-            };
-            assert!(!format!("{link:?}").contains("a secret"));
-            let mut rig = Self {
-                client: Client::new("d".into(), link, VirtualTime::ZERO),
-                now: VirtualTime::ZERO,
-                effects: Vec::new(),
-            };
-            let mut out = Vec::new();
-            rig.client.run(rig.now, &mut out);
-            assert!(matches!(
-                out[0].kind,
-                OutputKind::Network(NetworkRequest::Open { connection: 1, .. })
-            ));
-            let said = rig.event(NetworkEvent::Opened { connection: 1 });
-            assert!(matches!(&said[..], [Packet::Connect(it)] if !it.clean_session));
-            let said = rig.hear(&Packet::Connack(Connack::new(
-                false,
-                ConnectReturnCode::Accepted,
-            )));
-            assert!(matches!(&said[..], [Packet::Subscribe(it)] if it.topics.len() == 4));
-            let code = SubscribeReturnCode::MaxLevel0;
-            let said = rig.hear(&Packet::Suback(Suback::new(Pid::default(), vec![code; 4])));
-            assert_eq!(topics(&said), ["$iothub/twin/GET/?$rid=1"]);
-            rig
-        }
-
-        fn event(&mut self, event: NetworkEvent) -> Vec<Packet> {
-            let mut out = Vec::new();
-            self.client
-                .heard(event, self.now, &mut out, &mut self.effects);
-            packets(&out)
-        }
-
-        fn hear(&mut self, packet: &Packet) -> Vec<Packet> {
-            let bytes = Bytes::copy_from_slice(packet.encode().unwrap().as_ref());
-            let connection = self.client.connection;
-            self.event(NetworkEvent::Received { connection, bytes })
-        }
-
-        fn hear_on(&mut self, topic: &str, body: &str) -> Vec<Packet> {
-            let body = Bytes::from(body.to_owned());
-            self.hear(&Packet::Publish(
-                publish(topic, QosPid::Level0, body).unwrap(),
-            ))
-        }
-
-        fn run(&mut self, seconds: u64) -> Vec<Packet> {
-            self.now += VirtualDuration::from_secs(seconds);
-            let mut out = Vec::new();
-            self.client.run(self.now, &mut out);
-            packets(&out)
-        }
-    }
-
-    fn packets(out: &[Output]) -> Vec<Packet> {
-        let sent = out.iter().filter_map(|output| match &output.kind {
-            OutputKind::Network(NetworkRequest::Send { bytes, .. }) => Some(bytes),
-            _ => None,
-        });
-        sent.map(|bytes| Packet::decode(bytes).unwrap().unwrap())
-            .collect()
-    }
-
-    fn topics(packets: &[Packet]) -> Vec<String> {
-        let topic = |packet: &Packet| match packet {
-            Packet::Publish(publish) => publish.topic_name.to_string(),
-            other => format!("{other:?}"),
-        };
-        packets.iter().map(topic).collect()
-    }
-
-    fn body(packet: &Packet) -> Value {
-        let Packet::Publish(publish) = packet else {
-            panic!("{packet:?}");
-        };
-        serde_json::from_slice(&publish.payload).unwrap()
-    }
-
-    #[test]
-    fn desired_properties_are_applied_once_and_reported() {
-        let mut rig = Rig::online();
-        let twin = r#"{"desired":{"telemetryInterval":3,"$version":4},"reported":{"$version":1}}"#;
-        let said = rig.hear_on("$iothub/twin/res/200/?$rid=1", twin);
-        assert_eq!(
-            topics(&said),
-            ["$iothub/twin/PATCH/properties/reported/?$rid=2"]
-        );
-        let acknowledged = json!({"telemetryInterval": {"value": 3, "ac": 200, "av": 4}});
-        assert_eq!(body(&said[0]), acknowledged);
-        assert_eq!(
-            rig.effects,
-            [Effect::Interval(VirtualDuration::from_secs(3))]
-        );
-        let notice = "$iothub/twin/PATCH/properties/desired/?$version=4";
-        assert!(
-            rig.hear_on(notice, r#"{"telemetryInterval":3,"$version":4}"#)
-                .is_empty()
-        );
-        let said = rig.hear_on(notice, r#"{"telemetryInterval":0,"x":null,"$version":5}"#);
-        assert_eq!(body(&said[0])["telemetryInterval"]["ac"], 400);
-        assert_eq!(body(&said[0])["x"], Value::Null);
-    }
-
-    #[test]
-    fn methods_are_answered_in_their_time() {
-        let mut rig = Rig::online();
-        let said = rig.hear_on("$iothub/methods/POST/nothing/?$rid=a", "{}");
-        assert_eq!(topics(&said), ["$iothub/methods/res/501/?$rid=a"]);
-        assert!(
-            rig.hear_on("$iothub/methods/POST/echo/?$rid=b", "[1]")
-                .is_empty()
-        );
-        assert!(rig.run(1).is_empty());
-        let said = rig.run(1);
-        assert_eq!(topics(&said), ["$iothub/methods/res/200/?$rid=b"]);
-        assert_eq!(body(&said[0]), json!([1]));
-    }
-
-    #[test]
-    fn telemetry_is_sent_again_until_it_is_acknowledged() {
-        let mut rig = Rig::online();
-        let message = Message {
-            body: Bytes::from_static(b"{}"),
-            properties: [("a b".to_owned(), "ü".to_owned())].into(),
-            ..Message::default()
-        };
-        let mut out = Vec::new();
-        rig.client.publish(&message, rig.now, &mut out);
-        assert_eq!(
-            topics(&packets(&out)),
-            ["devices/d/messages/events/a%20b=%C3%BC"]
-        );
-        rig.event(NetworkEvent::Closed {
-            connection: 1,
-            reason: "gone".into(),
-        });
-        assert_eq!(rig.client.next(), Some(VirtualTime::from_secs(1)));
-        rig.run(1);
-        rig.event(NetworkEvent::Opened { connection: 2 });
-        let connack = Packet::Connack(Connack::new(true, ConnectReturnCode::Accepted));
-        let said = rig.hear(&connack);
-        let Packet::Publish(again) = &said[1] else {
-            panic!("{said:?}");
-        };
-        assert!(again.dup);
-        let QosPid::Level1(pid) = again.qos_pid else {
-            panic!("{again:?}");
-        };
-        rig.hear(&Packet::Puback(pid));
-        assert!(rig.client.in_flight.is_empty());
-    }
-
-    #[test]
-    fn a_hub_that_says_nothing_is_left() {
-        let mut rig = Rig::online();
-        let mut out = Vec::new();
-        rig.client.publish(&Message::default(), rig.now, &mut out);
-        assert_eq!(rig.client.next(), Some(VirtualTime::from_secs(30)));
-        rig.run(30);
-        assert_eq!(
-            rig.client.state,
-            State::Off(Some(VirtualTime::from_secs(31)))
-        );
-    }
-
-    #[test]
-    fn what_is_no_packet_ends_the_connection() {
-        let mut rig = Rig::online();
-        rig.event(NetworkEvent::Received {
-            connection: 1,
-            bytes: Bytes::from_static(&[0xff; 8]),
-        });
-        assert!(matches!(rig.client.state, State::Off(Some(_))));
-        // Without Wi-Fi it waits for it.
-        let mut out = Vec::new();
-        rig.client.wifi(false, rig.now, &mut out);
-        assert_eq!(rig.client.next(), None);
-        rig.client.wifi(true, rig.now, &mut out);
-        assert_eq!(rig.client.next(), Some(rig.now));
-    }
-}
+mod tests;
