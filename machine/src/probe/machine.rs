@@ -4,35 +4,29 @@
 //! [`POLL`]. A virtual one lives on the bench's time, and what its own ports say is dated to the bit; only
 //! what the probe reads is dated when it was read.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::cell::RefCell;
 
-use probe_rs::{
-    BreakpointCause, CoreStatus, HaltReason,
-    rtt::{ScanRegion, find_rtt_control_block_in_raw_file},
-    semihosting::SemihostingCommand,
-};
-use twinbench_emulator::symbols::{Scalar, Scalars, Symbols};
+use probe_rs::{BreakpointCause, CoreStatus, HaltReason, semihosting::SemihostingCommand};
+use twinbench_emulator::symbols::Symbols;
 use twinbench_model::{VirtualDuration, VirtualTime};
 
 use super::{
-    defmt::Decoder,
+    channels::Channels,
+    console::Consoles,
     fault,
     link::{Link, chain},
     options::ProbeOptions,
-    serial::Port,
     virtual_probe::{Pace, VirtualBoard},
+    watched::{self, Watch},
 };
 use crate::{
     Capabilities, Error, Halt, Inspect, Machine, Name, Output, OutputKind, Stimulus, Wake,
-    emulator::console::Console,
 };
 
 /// How often the board is looked at.
 pub const POLL: VirtualDuration = VirtualDuration::from_millis(10);
-/// How often a probe or port that has gone is looked for.
+/// How often a probe that has gone is looked for.
 const RETRY: VirtualDuration = VirtualDuration::from_millis(500);
-/// How often the channels are looked for in the whole RAM, when no symbol says where they are.
-const SCAN: VirtualDuration = VirtualDuration::from_secs(1);
 
 /// A board behind a probe.
 pub struct ProbeMachine {
@@ -47,35 +41,9 @@ pub struct ProbeMachine {
     symbols: Option<Symbols>,
     watches: Vec<Watch>,
     next_watch: VirtualTime,
-    serial: BTreeMap<String, Serial>,
+    serial: Consoles,
     ended: Option<Halt>,
     out: Vec<Output>,
-}
-
-/// The firmware's channels.
-struct Channels {
-    region: ScanRegion,
-    next_scan: VirtualTime,
-    decoder: Option<Decoder>,
-    /// The channel with log frames.
-    defmt: Option<usize>,
-    consoles: BTreeMap<usize, Console>,
-    /// What waits for room, by channel.
-    waiting: BTreeMap<usize, Vec<u8>>,
-}
-
-/// A variable that is read again and again.
-struct Watch {
-    name: String,
-    address: u32,
-    kind: Scalar,
-}
-
-/// A serial port.
-struct Serial {
-    port: Port,
-    next_try: VirtualTime,
-    console: Console,
 }
 
 impl ProbeMachine {
@@ -91,7 +59,7 @@ impl ProbeMachine {
             Some(elf) => {
                 let symbols =
                     Symbols::from_elf(elf).map_err(|cause| Error::Symbols(cause.to_string()))?;
-                let watches = watches(&options, &symbols, elf)?;
+                let watches = watched::find(&options, &symbols, elf)?;
                 (Some(symbols), watches)
             }
             None if options.watch.is_empty() => (None, Vec::new()),
@@ -110,19 +78,11 @@ impl ProbeMachine {
             symbols,
             watches,
             next_watch: start,
-            serial: BTreeMap::new(),
+            serial: Consoles::open(&options.serial, start)?,
             ended: None,
             out: Vec::new(),
             options,
         };
-        for (name, line) in &machine.options.serial {
-            let serial = Serial {
-                port: Port::open(line).map_err(Error::Probe)?,
-                next_try: start,
-                console: Console::new(name.clone()),
-            };
-            machine.serial.insert(name.clone(), serial);
-        }
         if let Some(board) = &machine.options.board {
             board.set_pace(Pace::Debugger);
         }
@@ -195,7 +155,7 @@ impl ProbeMachine {
 
     /// Looks at the board at the present time.
     fn look(&mut self) {
-        self.listen_serial();
+        self.serial.listen(self.now, &mut self.out);
         self.regain();
         let Some(link) = self.link.get_mut() else {
             return;
@@ -207,7 +167,8 @@ impl ProbeMachine {
                 return;
             }
         };
-        if let Err(cause) = self.exchange() {
+        let done = self.channels.exchange(link, self.now, &mut self.out);
+        if let Err(cause) = done {
             self.lose(&cause);
             return;
         }
@@ -231,35 +192,6 @@ impl ProbeMachine {
         }
     }
 
-    /// Reads every channel, and writes what waits.
-    fn exchange(&mut self) -> Result<(), probe_rs::rtt::Error> {
-        let now = self.now;
-        let Some(link) = self.link.get_mut() else {
-            return Ok(());
-        };
-        let channels = &mut self.channels;
-        if !link.has_rtt() && channels.next_scan <= now {
-            let exact = matches!(channels.region, ScanRegion::Exact(_));
-            channels.next_scan = now.saturating_add(if exact { POLL } else { SCAN });
-            if link.find_rtt(&channels.region)? {
-                channels.found(&link.up_names());
-            }
-        }
-        for (number, bytes) in link.read_rtt()? {
-            channels.take(now, number, &bytes, &mut self.out);
-        }
-        for console in channels.consoles.values_mut() {
-            console.flush_quiet(now, &mut self.out);
-        }
-        for (number, waiting) in &mut channels.waiting {
-            if !waiting.is_empty() {
-                let written = link.write_rtt(*number, waiting)?;
-                waiting.drain(..written);
-            }
-        }
-        Ok(())
-    }
-
     fn read_watches(&mut self) {
         if self.watches.is_empty() || self.next_watch > self.now {
             return;
@@ -268,28 +200,12 @@ impl ProbeMachine {
         while self.next_watch <= self.now {
             self.next_watch = self.next_watch.saturating_add(period);
         }
-        let mut values = BTreeMap::new();
-        let mut failed = None;
-        if let Some(link) = self.link.get_mut() {
-            for watch in &self.watches {
-                let mut bytes = [0; 8];
-                let bytes = &mut bytes[..watch.kind.size()];
-                match link.read(watch.address, bytes) {
-                    Ok(()) => {
-                        if let Some(value) = watch.kind.value(bytes).filter(|it| it.is_finite()) {
-                            values.insert(watch.name.clone(), value);
-                        }
-                    }
-                    Err(cause) => {
-                        failed = Some(cause);
-                        break;
-                    }
-                }
-            }
-        }
-        match failed {
-            Some(cause) => self.lose(&cause),
-            None => self.push(OutputKind::Watch(values)),
+        let Some(link) = self.link.get_mut() else {
+            return;
+        };
+        match watched::read(&self.watches, link) {
+            Ok(values) => self.push(OutputKind::Watch(values)),
+            Err(cause) => self.lose(&cause),
         }
     }
 
@@ -349,35 +265,6 @@ impl ProbeMachine {
         }
     }
 
-    /// Takes what the serial ports said; looks for those that have gone.
-    fn listen_serial(&mut self) {
-        let now = self.now;
-        let mut notes = Vec::new();
-        for serial in self.serial.values_mut() {
-            if !serial.port.is_open() && serial.next_try <= now {
-                serial.next_try = now.saturating_add(RETRY);
-                if serial.port.reopen().is_ok() {
-                    notes.push("a serial port is back".to_owned());
-                }
-            }
-            match serial.port.read() {
-                Ok(bytes) => {
-                    for byte in bytes {
-                        serial.console.push(now, byte, &mut self.out);
-                    }
-                }
-                Err(cause) => {
-                    serial.next_try = now.saturating_add(RETRY);
-                    notes.push(cause);
-                }
-            }
-            serial.console.flush_quiet(now, &mut self.out);
-        }
-        for text in notes {
-            self.note(text);
-        }
-    }
-
     /// Lets a virtual board run; gives what it has to say of itself.
     fn run_board(&mut self, end: VirtualTime) -> Result<(), Error> {
         let Some(board) = &self.options.board else {
@@ -430,112 +317,26 @@ impl ProbeMachine {
         Ok(())
     }
 
+    /// Gives the board itself what is none of the probe's, if it is a virtual one.
+    fn hand_over(&self, stimulus: Stimulus) -> Result<(), Error> {
+        let target = stimulus.target();
+        match &self.options.board {
+            Some(board) => board.with(|machine| machine.apply(stimulus)),
+            None => Err(Error::no_such(target, self.ports())),
+        }
+    }
+
     /// What takes bytes, for an error.
     fn ports(&self) -> String {
         let down = self.link.borrow().as_ref().map_or(0, Link::down_count);
         let channels = (0..down).map(|number| format!("rtt{number}"));
-        let all: Vec<_> = self.serial.keys().cloned().chain(channels).collect();
+        let all: Vec<_> = self.serial.names().cloned().chain(channels).collect();
         if all.is_empty() {
             "reset line".to_owned()
         } else {
             format!("{}, reset line", all.join(", "))
         }
     }
-}
-
-impl Channels {
-    fn new(firmware: Option<&[u8]>, start: VirtualTime) -> Result<Self, Error> {
-        let place = firmware.and_then(|elf| find_rtt_control_block_in_raw_file(elf).ok().flatten());
-        let decoder = match firmware {
-            Some(elf) => Decoder::new(elf).map_err(Error::Symbols)?,
-            None => None,
-        };
-        Ok(Self {
-            region: place.map_or(ScanRegion::Ram, ScanRegion::Exact),
-            next_scan: start,
-            decoder,
-            defmt: None,
-            consoles: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-        })
-    }
-
-    /// The channels are there.
-    fn found(&mut self, names: &[Option<String>]) {
-        self.defmt = names
-            .iter()
-            .position(|name| name.as_deref() == Some("defmt"))
-            .filter(|_| self.decoder.is_some());
-    }
-
-    /// What was begun is not continued.
-    fn lose(&mut self) {
-        if let Some(decoder) = &mut self.decoder {
-            decoder.restart();
-        }
-        self.waiting.clear();
-    }
-
-    fn take(&mut self, now: VirtualTime, number: usize, bytes: &[u8], out: &mut Vec<Output>) {
-        if let Some(decoder) = &mut self.decoder
-            && self.defmt == Some(number)
-        {
-            for line in decoder.decode(bytes) {
-                out.push(Output {
-                    time: now,
-                    kind: OutputKind::Uart {
-                        port: Name::Borrowed("defmt"),
-                        bytes: format!("{line}\n").into_bytes().into(),
-                    },
-                });
-            }
-            return;
-        }
-        let console = self
-            .consoles
-            .entry(number)
-            .or_insert_with(|| Console::new(format!("rtt{number}")));
-        for byte in bytes {
-            console.push(now, *byte, out);
-        }
-    }
-}
-
-/// Finds the variables that are to be watched.
-fn watches(options: &ProbeOptions, symbols: &Symbols, elf: &[u8]) -> Result<Vec<Watch>, Error> {
-    if options.watch.is_empty() {
-        return Ok(Vec::new());
-    }
-    let scalars = Scalars::from_elf(elf).map_err(|cause| Error::Symbols(cause.to_string()))?;
-    options
-        .watch
-        .iter()
-        .map(|(name, variable)| {
-            let symbol = symbols.variable(variable).ok_or_else(|| {
-                Error::Symbols(format!(
-                    "no variable {variable:?} in the firmware, or several; give its whole path, as in `nm -C`"
-                ))
-            })?;
-            // Without debug information, what fits a word is taken for an unsigned integer.
-            let kind = scalars
-                .at(symbol.address)
-                .or(match symbol.size {
-                    size @ (1 | 2 | 4 | 8) => Some(Scalar::Unsigned(size as u8)),
-                    _ => None,
-                })
-                .ok_or_else(|| {
-                    Error::Symbols(format!(
-                        "variable {variable:?} has {} bytes and is no number",
-                        symbol.size
-                    ))
-                })?;
-            Ok(Watch {
-                name: name.clone(),
-                address: symbol.address,
-                kind,
-            })
-        })
-        .collect()
 }
 
 impl Machine for ProbeMachine {
@@ -570,34 +371,27 @@ impl Machine for ProbeMachine {
         let target = stimulus.target();
         match stimulus {
             Stimulus::Reset => self.reset(),
-            Stimulus::Uart { port, bytes } if self.serial.contains_key(&port) => {
-                let serial = self.serial.get_mut(&port);
-                serial.map_or(Ok(()), |serial| {
-                    serial.port.write(&bytes).map_err(Error::Probe)
-                })
-            }
-            Stimulus::Uart { port, bytes }
-                if port
+            Stimulus::Uart { port, bytes } => {
+                if let Some(written) = self.serial.write(&port, &bytes) {
+                    return written;
+                }
+                let number = port
                     .strip_prefix("rtt")
-                    .is_some_and(|it| it.parse::<u8>().is_ok()) =>
-            {
-                let number: usize = port[3..].parse().unwrap_or_default();
+                    .and_then(|it| it.parse::<u8>().ok());
+                let Some(number) = number.map(usize::from) else {
+                    return self.hand_over(Stimulus::Uart { port, bytes });
+                };
                 let link = self.link.get_mut().as_ref();
                 // A firmware that has channels, and has not made them yet, takes it later.
-                let later = matches!(self.channels.region, ScanRegion::Exact(_))
-                    && link.is_some_and(|link| !link.has_rtt());
+                let later = self.channels.may_come() && link.is_some_and(|link| !link.has_rtt());
                 if number >= link.map_or(0, Link::down_count) && !later {
                     return Err(Error::no_such(target, self.ports()));
                 }
-                let waiting = self.channels.waiting.entry(number).or_default();
-                waiting.extend_from_slice(&bytes);
+                self.channels.give(number, &bytes);
                 self.next_poll = self.now;
                 Ok(())
             }
-            stimulus => match &self.options.board {
-                Some(board) => board.with(|machine| machine.apply(stimulus)),
-                None => Err(Error::no_such(target, self.ports())),
-            },
+            stimulus => self.hand_over(stimulus),
         }
     }
 

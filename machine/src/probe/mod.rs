@@ -8,6 +8,8 @@
 //! A probe is another device that may be unplugged: what is lost then is a gap, and said so.
 
 mod black_magic;
+mod channels;
+mod console;
 #[cfg(feature = "defmt")]
 mod defmt;
 #[cfg(not(feature = "defmt"))]
@@ -22,6 +24,7 @@ mod machine;
 mod options;
 mod serial;
 mod virtual_probe;
+mod watched;
 
 pub use self::{
     black_magic::BlackMagicPort,

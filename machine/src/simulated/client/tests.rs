@@ -1,7 +1,6 @@
 //! The client, packet by packet.
 
 use mqtt_proto::v3::{Connack, Suback, SubscribeReturnCode};
-
 use serde_json::json;
 
 use super::*;
