@@ -17,10 +17,12 @@ const MARK: &str = "PROCESS_TREE";
 /// A running program and its children. All of them end when this is dropped. On Unix they are a
 /// process group of their own, and a watching shell ends them when this process is gone without
 /// having said so (killed, or crashed). On Linux those that left the group, as daemons do, are known by
-/// a variable in their environment, `PROCESS_TREE`.
+/// a variable in their environment, `PROCESS_TREE`. On Windows they are a job, which ends with us.
 #[derive(Debug)]
 pub struct Tree {
     child: Child,
+    #[cfg(windows)]
+    job: Option<win32job::Job>,
     #[cfg(target_os = "linux")]
     mark: String,
     #[cfg(unix)]
@@ -62,8 +64,11 @@ impl Tree {
                 Err(_) => dismiss(shell),
             }
         }
+        let child = spawned?;
         Ok(Self {
-            child: spawned?,
+            #[cfg(windows)]
+            job: job(&child),
+            child,
             #[cfg(target_os = "linux")]
             mark,
             #[cfg(unix)]
@@ -94,6 +99,8 @@ impl Tree {
     /// Ends the whole tree: asks first, and kills what is left after `grace`.
     pub fn end(&mut self, grace: Duration) -> Option<ExitStatus> {
         if self.is_running() {
+            // Elsewhere nobody can ask; it is killed after the grace.
+            #[cfg(unix)]
             self.signal(false);
             for _ in 0..grace.as_millis() / PULSE.as_millis() {
                 if !self.is_running() {
@@ -103,9 +110,12 @@ impl Tree {
             }
         }
         // Children that outlived the program, and a program that did not listen.
+        #[cfg(unix)]
         self.signal(true);
         let _ = self.child.kill();
         let status = self.child.wait().ok();
+        #[cfg(windows)]
+        drop(self.job.take());
         #[cfg(target_os = "linux")]
         kill_marked(&self.mark);
         #[cfg(unix)]
@@ -124,16 +134,24 @@ impl Tree {
             let _ = kill_process_group(group, signal);
         }
     }
-
-    /// There are no groups to signal: the program itself is killed after the grace.
-    #[cfg(not(unix))]
-    fn signal(&self, _kill: bool) {}
 }
 
 impl Drop for Tree {
     fn drop(&mut self) {
         self.end(Duration::from_secs(2));
     }
+}
+
+/// A job whose processes end when its last handle is closed, which is ours; none: the system refuses
+/// it, and only the program itself ends. A child that the program had started before is not in it.
+#[cfg(windows)]
+fn job(child: &Child) -> Option<win32job::Job> {
+    use std::os::windows::io::AsRawHandle as _;
+    let mut limits = win32job::ExtendedLimitInfo::new();
+    limits.limit_kill_on_job_close();
+    let job = win32job::Job::create_with_limit_info(&limits).ok()?;
+    job.assign_process(child.as_raw_handle() as isize).ok()?;
+    Some(job)
 }
 
 /// The watching shell; none: there is no shell, and only an orderly end ends the tree.
