@@ -5,6 +5,7 @@
 //! of the step in which it was seen. One of its threads waits for each of its outputs: a named edge, as
 //! GDB's port is.
 
+mod group;
 mod options;
 
 use std::{
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use renode_rs_bindings::Tree;
 use twinbench_model::{VirtualDuration, VirtualTime};
 
+use self::group::Group;
 pub use self::options::{Limits, ProcessOptions, Restart};
 use crate::{Capabilities, Error, Halt, Machine, Name, Output, OutputKind, Stimulus, Wake};
 
@@ -46,6 +48,8 @@ pub struct ProcessMachine {
 
 struct Running {
     tree: Tree,
+    /// Of the whole tree; none: each process has limits of its own.
+    group: Option<Group>,
     stdin: Option<ChildStdin>,
     printed: Receiver<(&'static str, Bytes)>,
 }
@@ -90,7 +94,11 @@ impl ProcessMachine {
     }
 
     fn start(&mut self) -> Result<(), Error> {
-        let mut command = limited(&self.options.command, self.options.limits);
+        let limits = self.options.limits;
+        let group = (limits != Limits::default())
+            .then(|| Group::make(limits.memory))
+            .flatten();
+        let mut command = limited(&self.options.command, limits, group.as_ref());
         if let Some(folder) = &self.options.folder {
             command.current_dir(folder);
         }
@@ -111,9 +119,18 @@ impl ProcessMachine {
         if let Some(stderr) = child.stderr.take() {
             listen(stderr, "stderr", sender);
         }
-        self.note(format!("{program} started"));
+        let held = match &group {
+            _ if limits == Limits::default() => "",
+            None => "; its limits hold for each process by itself",
+            Some(group) if limits.memory.is_some() && !group.limits_memory() => {
+                "; its processor time is limited with all that it starts, memory for each process by itself"
+            }
+            Some(_) => "; its limits hold for all that it starts together",
+        };
+        self.note(format!("{program} started{held}"));
         self.running = Some(Running {
             tree,
+            group,
             stdin,
             printed,
         });
@@ -127,6 +144,22 @@ impl ProcessMachine {
         self.out.extend(printed.map(|piece| said(now, piece)));
     }
 
+    /// Kills it when all of it together has had its processor time.
+    fn count(&mut self) {
+        let Some((running, most)) = self.running.as_mut().zip(self.options.limits.cpu) else {
+            return;
+        };
+        let used = running.group.as_ref().and_then(Group::used);
+        if used.is_some_and(|used| used >= most) {
+            running.tree.end(Duration::ZERO);
+            let most =
+                VirtualDuration::from_nanos(u64::try_from(most.as_nanos()).unwrap_or(u64::MAX));
+            self.note(format!(
+                "it has had its processor time of {most}, and was killed"
+            ));
+        }
+    }
+
     /// Ends what is left of it, and hears its outputs to their end.
     fn stop(&mut self) {
         let Some(mut running) = self.running.take() else {
@@ -134,6 +167,11 @@ impl ProcessMachine {
         };
         running.tree.end(GRACE);
         drop(running.tree);
+        let group = running.group.take();
+        if group.as_ref().is_some_and(Group::ran_out) {
+            self.note("it needed more memory than it may have, and was killed".to_owned());
+        }
+        drop(group);
         while let Ok(piece) = running.printed.recv_timeout(LAST_WORDS) {
             self.out.push(said(self.now, piece));
         }
@@ -168,6 +206,7 @@ impl ProcessMachine {
             self.start()?;
         }
         self.listen();
+        self.count();
         let status = self
             .running
             .as_mut()
@@ -270,24 +309,32 @@ fn listen(
     });
 }
 
-/// The command within its limits: a shell sets them for itself and becomes the program.
-fn limited(words: &[String], limits: Limits) -> Command {
+/// The command within its limits: a shell joins the group, or sets them for itself, and becomes the
+/// program.
+fn limited(words: &[String], limits: Limits, group: Option<&Group>) -> Command {
     if limits == Limits::default() {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
         return command;
     }
-    let cpu = limits.cpu.map(|cpu| {
+    let join = r#"{ [ -n "$0" ] && echo 0 > "$0"; } 2>/dev/null"#;
+    let alone = limits.memory.map_or("true".to_owned(), |memory| {
+        format!("ulimit -v {}", memory.div_ceil(1024))
+    });
+    let together = match group {
+        // Otherwise it is asked for of each process.
+        Some(group) if limits.memory.is_none() || group.limits_memory() => "true",
+        _ => alone.as_str(),
+    };
+    let cpu = limits.cpu.map_or("true".to_owned(), |cpu| {
         // The system counts whole seconds.
         let secs = cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0);
-        format!("ulimit -t {} && ", secs.max(1))
+        format!("ulimit -t {}", secs.max(1))
     });
-    let memory = limits
-        .memory
-        .map(|memory| format!("ulimit -v {} && ", memory.div_ceil(1024)));
-    let mut script = cpu.unwrap_or_default() + &memory.unwrap_or_default();
-    script.push_str("exec \"$@\"");
+    let script = format!("if {join}; then {together}; else {alone}; fi && {cpu} && exec \"$@\"");
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(script).arg("limited").args(words);
+    command.arg("-c").arg(script);
+    command.arg(group.map(Group::door).unwrap_or_default());
+    command.args(words);
     command
 }

@@ -23,12 +23,14 @@ pub enum Restart {
     },
 }
 
-/// What a program may use, where the system offers to limit it (Unix).
+/// What a program may use, where the system offers to limit it (Unix). Where this user may make control
+/// groups (Linux, cgroup v2), it is what the program and all that it starts may use together, otherwise
+/// what each of its processes may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Processor time of each of its processes; it is then killed.
+    /// Processor time; it is then killed.
     pub cpu: Option<Duration>,
-    /// Address space of each of its processes, in bytes; it is then out of memory.
+    /// Memory in bytes, of one process its address space; it is then out of memory.
     pub memory: Option<u64>,
 }
 
