@@ -166,7 +166,7 @@ pub struct Device {
     /// What becomes of the program when it has ended (`process` only).
     #[serde(default)]
     pub restart: RestartName,
-    /// What each of the program's processes may use (`process` only, Unix).
+    /// What the program may use (`process` only, Unix).
     #[serde(default)]
     pub limits: LimitsSection,
     /// Its debug probe (`probe` only): a serial number, `VID:PID` or `VID:PID:SERIAL` as `twinbench

@@ -24,14 +24,17 @@ pub enum RestartName {
     Always,
 }
 
-/// What each process of a program may use (Unix).
+/// What a program may use, together with all that it starts (Linux, where this user may make control
+/// groups), or else each of its processes (Unix).
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsSection {
-    /// Processor time; whole seconds, rounded up. It is killed when it has used them.
+    /// Processor time; it is killed when it has used it. Of one process it counts in whole seconds, rounded
+    /// up.
     #[schemars(with = "Option<String>")]
     pub cpu: Option<VirtualDuration>,
-    /// Address space in MiB; what goes beyond is refused to it.
+    /// Memory in MiB; it is killed when it needs more. Of one process it is the address space, and what goes
+    /// beyond is refused.
     #[schemars(with = "Option<u32>")]
     pub memory_mib: Option<Spanned<u32>>,
 }
