@@ -18,6 +18,8 @@
 
 #[cfg(feature = "https")]
 mod blobs;
+#[cfg(feature = "https")]
+mod block_blob;
 #[cfg(feature = "tls")]
 mod certificates;
 mod connection;

@@ -1,15 +1,12 @@
 //! File upload over HTTPS: the device's questions, and a small blob endpoint beside them.
 
-use std::{
-    path::{Path as FilePath, PathBuf},
-    sync::Arc,
-};
+use std::path::PathBuf;
 
 use axum::{
     Extension, Router,
     body::Bytes,
     extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
     routing::{post, put},
@@ -17,20 +14,20 @@ use axum::{
 use serde_json::{Value, json};
 use twinbench_model::DeviceId;
 
-use super::https::Client;
+use super::{
+    block_blob::{BlobError, BlobFiles, LARGEST},
+    https::Client,
+};
 use crate::{
-    ClientCertificate,
+    ClientCertificate, Hub,
     handle::HubHandle,
     uploads::{UploadError, UploadResult},
 };
 
-/// Largest file: what the storage clients send in one piece.
-pub(super) const LARGEST: usize = 64 * 1024 * 1024;
-
 #[derive(Clone)]
 struct Shared {
     hub: HubHandle,
-    folder: Arc<FilePath>,
+    files: BlobFiles,
 }
 
 /// File upload as a router: `/devices/{id}/files…` for devices, `/uploads/…` for the blobs, which
@@ -41,13 +38,17 @@ struct Shared {
 pub fn uploads(hub: HubHandle, folder: PathBuf, rest: Router) -> Router {
     let shared = Shared {
         hub,
-        folder: folder.into(),
+        files: BlobFiles::new(folder),
     };
-    let rest = super::blobs::blobs(shared.hub.clone(), Arc::clone(&shared.folder), rest);
+    let rest = super::blobs::blobs(shared.hub.clone(), shared.files.clone(), rest);
     let own = Router::new()
         .route("/devices/{id}/files", post(begin))
         .route("/devices/{id}/files/notifications", post(finish))
-        .route("/uploads/{*blob}", put(store))
+        .route(
+            "/devices/{id}/files/notifications/{correlation}",
+            post(finish),
+        )
+        .route("/uploads/{*blob}", put(store).get(load))
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(axum::middleware::from_fn(certificate))
         .with_state(shared);
@@ -78,13 +79,13 @@ fn refused(error: &UploadError) -> Response {
     failed(status, code, &error.to_string())
 }
 
-pub(super) fn failed(status: StatusCode, code: &str, message: &str) -> Response {
+fn failed(status: StatusCode, code: &str, message: &str) -> Response {
     let body = json!({"Message": format!("ErrorCode:{code};{message}"), "ExceptionMessage": ""});
     let kind = (header::CONTENT_TYPE, "application/json; charset=utf-8");
     (status, [kind], body.to_string()).into_response()
 }
 
-pub(super) fn gone() -> Response {
+fn gone() -> Response {
     failed(
         StatusCode::SERVICE_UNAVAILABLE,
         "ServiceUnavailable",
@@ -138,10 +139,17 @@ async fn begin(
     }
 }
 
-/// `POST /devices/{id}/files/notifications`
+#[derive(serde::Deserialize)]
+struct Finished {
+    id: String,
+    correlation: Option<String>,
+}
+
+/// `POST /devices/{id}/files/notifications`; npm's client names the upload in the path instead of
+/// the body.
 async fn finish(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    Path(Finished { id, correlation }): Path<Finished>,
     Extension(Shown(certificate)): Extension<Shown>,
     headers: HeaderMap,
     body: Bytes,
@@ -161,8 +169,8 @@ async fn finish(
             success: body["isSuccess"].as_bool().unwrap_or_default(),
             status: body["statusCode"].as_i64().unwrap_or_default(),
         };
-        let correlation = body["correlationId"].as_str().unwrap_or_default();
-        hub.finish_upload(&device, correlation, result, now)
+        let correlation = correlation.as_deref().or(body["correlationId"].as_str());
+        hub.finish_upload(&device, correlation.unwrap_or_default(), result, now)
     });
     match done.await {
         Err(_) => gone(),
@@ -171,54 +179,49 @@ async fn finish(
     }
 }
 
-/// `PUT /uploads/{device}/{blob}?{token}`: Put Blob of a block blob, in one piece.
+/// `PUT /uploads/{device}/{blob}?{token}`: Put Blob, Put Block or Put Block List.
 async fn store(
     State(shared): State<Shared>,
     Path(blob): Path<String>,
-    request_uri: axum::http::Uri,
+    uri: Uri,
+    headers: HeaderMap,
     body: Bytes,
-) -> Response {
-    let query = request_uri.query().unwrap_or_default().to_owned();
-    if query.split('&').any(|field| field.starts_with("comp=")) {
-        let message = "files are taken in one piece of up to 64 MiB: send no blocks";
-        return failed(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message);
-    }
-    let name = blob.clone();
-    let checked = shared
-        .hub
-        .run(move |hub, now| hub.check_upload(("uploads", &name), &query, now));
-    match checked.await {
-        Err(_) => return gone(),
-        Ok(Err(_)) => {
-            let message = "the token does not allow this blob";
-            return failed(StatusCode::FORBIDDEN, "AuthenticationFailed", message);
-        }
-        Ok(Ok(())) => {}
-    }
+) -> Result<StatusCode, BlobError> {
+    shared.check(&blob, &uri).await?;
     // The hub has given this name, so it stays inside of the folder.
-    let path = shared.folder.join(&blob);
-    let size = body.len() as u64;
-    let written = tokio::task::spawn_blocking(move || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        std::fs::write(path, &body)
-    });
-    match written.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            let message = format!("the file cannot be written: {error}");
-            return failed(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", &message);
-        }
-        Err(_) => return gone(),
+    let query = uri.query().unwrap_or_default();
+    let size = shared
+        .files
+        .put(blob.clone(), query, &headers, body)
+        .await?;
+    if let Some(size) = size {
+        let told = move |hub: &mut Hub, now| hub.uploaded(&blob, size, now);
+        let told = shared.hub.run(told).await;
+        told.map_err(|_| BlobError::Gone)?;
     }
-    let told = shared
-        .hub
-        .run(move |hub, now| hub.uploaded(&blob, size, now));
-    if told.await.is_err() {
-        return gone();
+    Ok(StatusCode::CREATED)
+}
+
+/// `GET /uploads/{device}/{blob}?{token}`: Get Blob.
+async fn load(
+    State(shared): State<Shared>,
+    Path(blob): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, BlobError> {
+    shared.check(&blob, &uri).await?;
+    Ok(shared.files.get(blob, &headers).await)
+}
+
+impl Shared {
+    async fn check(&self, blob: &str, uri: &Uri) -> Result<(), BlobError> {
+        let (blob, query) = (blob.to_owned(), uri.query().unwrap_or_default().to_owned());
+        let check = move |hub: &mut Hub, now| hub.check_upload(("uploads", &blob), &query, now);
+        match self.hub.run(check).await {
+            Err(_) => Err(BlobError::Gone),
+            Ok(checked) => checked.map_err(|_| BlobError::Denied),
+        }
     }
-    StatusCode::CREATED.into_response()
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {

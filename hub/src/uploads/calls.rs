@@ -150,8 +150,9 @@ impl Hub {
         now: VirtualTime,
     ) -> Result<(), UploadError> {
         let allowed = self.uploads.open.values().any(|upload| {
-            let own = upload.token.trim_start_matches('?');
-            let covers = query == own || query.split_once('&').is_some_and(|_| query.contains(own));
+            let mut own = upload.token.trim_start_matches('?').split('&');
+            // A storage client adds fields of its own, anywhere.
+            let covers = own.all(|field| query.split('&').any(|other| other == field));
             container == CONTAINER && upload.blob == blob && upload.until > now && covers
         });
         allowed.then_some(()).ok_or(UploadError::NotFound)

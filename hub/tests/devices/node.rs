@@ -32,6 +32,12 @@ async fn device(test: &str, address: &str, websockets: bool) {
     let mut client = Client::start("node", arguments, &environment);
     client.says("ready").await;
     let id = IdentityId::parse("node-1").unwrap();
+    let stored = std::fs::read(host.folder.path().join("files/node-1/day 1.log")).unwrap();
+    let line = b"line of a log\n";
+    assert_eq!(stored.len(), 5 << 20);
+    assert!(stored.chunks(line.len()).all(|it| line.starts_with(it)));
+    let notice = |hub: &mut twinbench_hub::Hub, _| hub.take_file_notification().unwrap();
+    assert_eq!(host.with(notice).await.size, 5 << 20);
     let messages = host.messages().await;
     let message = &messages[0].message;
     assert_eq!(&message.body[..], b"{\"t\":21.5}");

@@ -386,13 +386,28 @@ async fn python_device_uploads_a_file() {
     let mut client = start(&python);
     client.tell(&json!({"ca": host.ca(), "connection": connection}));
     client.says("connected").await;
-    client.tell(&json!({"do": "upload", "ca": host.ca(), "blob": "logs/a 1.txt", "body": "hällo"}));
+    // Put in one piece, then in blocks, and read in ranges.
+    let long = "0123456789 ".repeat(400);
+    let (short, long) = (json!("hällo"), json!(long));
+    client.tell(&json!({
+        "do": "upload", "ca": host.ca(), "blob": "logs/a 1.txt", "bodies": ["", long, short],
+    }));
     let storage = client.says("storage").await;
     assert_eq!(storage["blobName"], "dev-1/logs/a 1.txt");
-    assert_eq!(client.says("stored").await, 201);
-    client.says("notified").await;
-    let stored = std::fs::read(host.folder.path().join("files/dev-1/logs/a 1.txt"));
-    assert_eq!(stored.unwrap(), "hällo".as_bytes());
+    for body in [json!(""), long, short] {
+        assert_eq!(client.says("read").await, body);
+    }
+    assert_eq!(client.says("again").await, "BlobAlreadyExists");
+    assert_eq!(client.says("notified").await, 201);
+    let stored = host.folder.path().join("files/dev-1/logs/a 1.txt");
+    assert_eq!(std::fs::read(&stored).unwrap(), "hällo".as_bytes());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&stored), 0o600);
+        assert_eq!(mode(stored.parent().unwrap()), 0o700);
+    }
     let notice = host
         .with(|hub, _| hub.take_file_notification().unwrap())
         .await;

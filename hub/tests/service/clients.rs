@@ -184,7 +184,7 @@ async fn python_azure_iot_hub() {
             "exported": ["export", "completed", 100, true, "red", ["py-1"]],
             "exported_without_keys": null,
             "imported": [
-                201,
+                "devices.txt",
                 "completed",
                 [["py-1", 409_001], ["nobody", 404_001], ["", 400_004]],
                 "red",

@@ -2,6 +2,7 @@
 'use strict';
 const fs = require('fs');
 const readline = require('readline');
+const { Readable } = require('stream');
 const order = JSON.parse(process.argv[2]);
 const modules = process.env.NODE_PATH;
 const { Client, Message } = require(`${modules}/azure-iot-device`);
@@ -31,6 +32,9 @@ async function main() {
   message.contentEncoding = 'utf-8';
   message.properties.add('a b', '1+1&ü');
   await client.sendEvent(message);
+  // Two of the client's blocks.
+  const file = Buffer.alloc(5 << 20, 'line of a log\n');
+  await client.uploadToBlob('day 1.log', Readable.from([file], { objectMode: false }), file.length);
   say({ ready: true });
   readline.createInterface({ input: process.stdin }).on('line', async (line) => {
     if (JSON.parse(line).do === 'end') {
@@ -41,6 +45,6 @@ async function main() {
 }
 
 main().catch((error) => {
-  say({ refused: error.name });
+  say({ refused: error.name, because: error.message });
   process.exit(0);
 });

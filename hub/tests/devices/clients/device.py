@@ -118,23 +118,32 @@ async def main():
 
 
 async def upload(client, order):
-    import http.client
-    import ssl
-    import urllib.parse
+    from urllib.parse import quote
+
+    from azure.core.exceptions import AzureError
+    from azure.storage.blob import BlobClient
 
     info = await client.get_storage_info_for_blob(order["blob"])
     say(storage=info)
-    trust = ssl.create_default_context(cafile=order["ca"])
-    storage = http.client.HTTPSConnection(info["hostName"], context=trust)
-    blob = urllib.parse.quote(info["blobName"])
-    path = f"/{info['containerName']}/{blob}{info['sasToken']}"
-    storage.request("PUT", path, order["body"].encode(), {"x-ms-blob-type": "BlockBlob"})
-    answer = storage.getresponse()
-    answer.read()
-    say(stored=answer.status)
-    good = answer.status == 201
-    await client.notify_blob_upload_status(info["correlationId"], good, answer.status, "done")
-    say(notified=True)
+    # As Microsoft's sample has it; small limits make blocks of it.
+    url = f"https://{info['hostName']}/{info['containerName']}/{quote(info['blobName'])}{info['sasToken']}"
+    limits = {"max_single_put_size": 1024, "max_block_size": 512}
+    ranges = {"max_single_get_size": 700, "max_chunk_get_size": 300}
+    try:
+        with BlobClient.from_blob_url(url, connection_verify=order["ca"], **limits, **ranges) as blob:
+            for body in order["bodies"]:
+                blob.upload_blob(body.encode(), overwrite=True, max_concurrency=3)
+                say(read=blob.download_blob().readall().decode())
+            try:
+                blob.upload_blob(b"again")
+            except AzureError as error:
+                say(again=error.error_code)
+        status = 201
+    except AzureError as error:
+        status = error.status_code
+    good = status == 201
+    await client.notify_blob_upload_status(info["correlationId"], good, status, "done")
+    say(notified=status)
 
 
 asyncio.run(main())

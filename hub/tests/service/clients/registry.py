@@ -31,6 +31,7 @@ from azure.iot.hub.models import (
     TwinProperties,
 )
 from azure.iot.hub.protocol.models import AuthenticationMechanism, SymmetricKey
+from azure.storage.blob import ContainerClient
 from msrest.exceptions import HttpOperationError
 
 seen = {}
@@ -186,10 +187,11 @@ seen["job_query"] = refused(lambda: jobs.query_scheduled_jobs("scheduleUpdateTwi
 
 # Import and export: the container's address works for the hub and for who puts and gets blobs.
 blobs = request["blobs"]
+container = ContainerClient.from_container_url(blobs)
 
 
-def blob(name):
-    return blobs.replace("?", f"/{name}?", 1)
+def lines_of(name):
+    return [json.loads(line) for line in container.download_blob(name).readall().decode().splitlines()]
 
 
 def transfer(**what):
@@ -204,26 +206,26 @@ def transfer(**what):
 
 seen["export_elsewhere"] = refused(lambda: jobs.create_import_export_job(JobProperties(type="export", output_blob_container_uri="https://x/blobs/registry")))
 done = transfer(type="export", output_blob_container_uri=blobs, exclude_keys_in_export=False)
-lines = [json.loads(line) for line in requests.get(blob("devices.txt")).text.splitlines()]
+lines = lines_of("devices.txt")
 mine = {line["id"]: line for line in lines if "moduleId" not in line}
 seen["exported"] = [done.type, done.status, done.progress, mine["py-1"]["authentication"]["symmetricKey"]["primaryKey"] == manager.get_device("py-1").authentication.symmetric_key.primary_key,
                     mine["bulk-0"]["properties"]["desired"]["color"], [line["id"] for line in lines if line.get("moduleId") == "m1"]]
 transfer(type="export", output_blob_container_uri=blobs, exclude_keys_in_export=True)
-hidden = [json.loads(line) for line in requests.get(blob("devices.txt")).text.splitlines()]
+hidden = lines_of("devices.txt")
 seen["exported_without_keys"] = hidden[0]["authentication"]["symmetricKey"]["primaryKey"]
 moved = [dict(mine["bulk-0"], id="moved-0", importMode="create"), dict(mine["bulk-1"], id="moved-1", importMode="create"),
          {"id": "py-1", "importMode": "create"}, {"id": "nobody", "importMode": "delete"}]
 text = "\r\n".join(json.dumps(line) for line in moved) + "\r\nnot JSON\r\n"
-put = requests.put(blob("devices.txt"), data=text.encode(), headers={"x-ms-blob-type": "BlockBlob"})
+put = container.upload_blob("devices.txt", text.encode(), overwrite=True)
 done = transfer(type="import", input_blob_container_uri=blobs, output_blob_container_uri=blobs)
-log = [json.loads(line) for line in requests.get(blob("importErrors.log")).text.splitlines()]
+log = lines_of("importErrors.log")
 again = manager.get_device("moved-0").authentication.symmetric_key.primary_key
-seen["imported"] = [put.status_code, done.status, [[line["deviceId"], line["errorCode"]] for line in log],
+seen["imported"] = [put.blob_name, done.status, [[line["deviceId"], line["errorCode"]] for line in log],
                     manager.get_twin("moved-0").properties.desired["color"],
                     again == mine["bulk-0"]["authentication"]["symmetricKey"]["primaryKey"]]
 seen["imported_from_nothing"] = transfer(type="import", input_blob_container_uri=blobs.replace("registry", "nothing"), output_blob_container_uri=blobs).status
 seen["transfers"] = len(jobs.get_import_export_jobs())
-seen["blob_without_token"] = requests.get(blob("devices.txt").split("?")[0]).status_code
+seen["blob_without_token"] = requests.get(blobs.split("?")[0] + "/devices.txt").status_code
 for name in ("moved-0", "moved-1"):
     manager.delete_device(name)
 
