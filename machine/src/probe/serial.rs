@@ -59,7 +59,9 @@ impl Port {
                 serialport::ErrorKind::Io(ErrorKind::PermissionDenied) if cfg!(unix) => {
                     "; add this user to the group that owns it (dialout, or uucp) and sign in anew"
                 }
-                serialport::ErrorKind::NoDevice => "; is it plugged in?",
+                serialport::ErrorKind::NoDevice => {
+                    "; is it plugged in, and does no other program use it?"
+                }
                 _ => "",
             };
             format!("serial port {path}: {cause}{hint}")

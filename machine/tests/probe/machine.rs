@@ -264,6 +264,51 @@ fn a_probe_that_is_unplugged_leaves_a_gap() {
     );
 }
 
+/// The other end of the wire is a terminal of this computer.
+#[cfg(unix)]
+#[test]
+fn a_serial_port_is_a_console_and_its_end_is_told() {
+    use std::io::{Read, Write};
+
+    use serialport::{SerialPort, TTYPort};
+    use twinbench_machine::probe::SerialLine;
+
+    let (mut far, near) = TTYPort::pair().unwrap();
+    far.set_timeout(std::time::Duration::from_secs(10)).unwrap();
+    let line = SerialLine {
+        path: near.name().unwrap().into(),
+        baud: 115_200,
+    };
+    drop(near);
+    let board = board("console");
+    let mut options = options(&board);
+    options.serial.insert("console".to_owned(), line);
+    let mut watched = Watched::new(options);
+    far.write_all(b"hello\r\nmore").unwrap();
+    watched.run(100);
+    assert_eq!(watched.said("console"), "hello\r\nmore");
+    assert_eq!(
+        watched.said("rtt0"),
+        "ready\n",
+        "each channel is one of its own"
+    );
+    watched.give("console", b"help\n");
+    let mut heard = [0; 5];
+    far.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"help\n");
+    // Pulled out, it is told once, and the rest of the board goes on.
+    drop(far);
+    watched.run(3_000);
+    let told = watched
+        .notes()
+        .into_iter()
+        .filter(|it| it.contains("serial port"));
+    assert_eq!(told.count(), 1, "{:?}", watched.notes());
+    watched.give("rtt0", b"x");
+    watched.run(50);
+    assert_eq!(watched.said("rtt0"), "ready\nX");
+}
+
 #[test]
 fn firmware_that_is_there_is_not_written_again() {
     let board = board("again");
