@@ -96,6 +96,19 @@ fn memory_is_read_and_written() {
     assert_eq!(word, 0xDEAD_BEEF_u32.to_le_bytes());
 }
 
+#[test]
+fn a_processor_is_halted_and_let_go() {
+    let Some(mut session) = session() else { return };
+    hello(&session);
+    let processor = "sysbus.cpu";
+    assert!(!session.is_halted(processor).unwrap());
+    session.set_halted(processor, true).unwrap();
+    assert!(session.is_halted(processor).unwrap());
+    session.set_halted(processor, false).unwrap();
+    session.run_for(Duration::from_millis(1)).unwrap();
+    assert!(!session.is_halted(processor).unwrap());
+}
+
 /// Our models compile, and their properties take values.
 #[test]
 fn the_board_comes_up_and_runs() {

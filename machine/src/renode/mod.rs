@@ -27,8 +27,10 @@ use crate::{
 const SETTLE: Duration = Duration::from_millis(2);
 /// How long a byte takes at most to be in Renode, on the wall clock.
 const ARRIVE: Duration = Duration::from_millis(3);
-/// How often the display is looked at.
+/// How often the display and the processor are looked at.
 const FRAME: VirtualDuration = VirtualDuration::from_millis(100);
+/// The processor of every board.
+const PROCESSOR: &str = "sysbus.cpu";
 
 /// A board in Renode.
 pub struct RenodeMachine {
@@ -47,6 +49,9 @@ pub struct RenodeMachine {
     out: Vec<Output>,
     /// Bytes were given that Renode may not have yet.
     given: bool,
+    /// The processor says whether it stands still.
+    tells: bool,
+    ended: Option<Halt>,
 }
 
 struct Attached {
@@ -158,6 +163,8 @@ impl RenodeMachine {
             frame: String::new(),
             out: Vec::new(),
             given: false,
+            tells: true,
+            ended: None,
         };
         made.sample()?;
         Ok(made)
@@ -207,6 +214,8 @@ impl RenodeMachine {
             self.sample()?;
         }
         if self.next_frame <= end {
+            self.next_frame = end.saturating_add(FRAME);
+            self.look_at_processor();
             self.look()?;
         }
         Ok(())
@@ -331,9 +340,29 @@ impl RenodeMachine {
         Ok(())
     }
 
+    /// Renode halts a processor that cannot go on, and goes on with the rest of the machine.
+    fn look_at_processor(&mut self) {
+        if !self.tells || self.ended.is_some() {
+            return;
+        }
+        match self.session.is_halted(PROCESSOR) {
+            Ok(false) => {}
+            Ok(true) => {
+                let place = self.session.property(PROCESSOR, "PC");
+                let place = place.map_or(String::new(), |it| format!(" at {it}"));
+                let log = self.session.log().map_or(String::new(), |log| {
+                    format!(": its log says why ({})", log.display())
+                });
+                let reason = format!("renode halted the processor{place}{log}");
+                self.ended = Some(Halt::Lockup(reason));
+            }
+            // A platform that calls it otherwise is not asked again.
+            Err(_) => self.tells = false,
+        }
+    }
+
     /// Looks at the display.
     fn look(&mut self) -> Result<(), Error> {
-        self.next_frame = self.now.saturating_add(FRAME);
         let Some(path) = &self.board.display else {
             return Ok(());
         };
@@ -376,7 +405,7 @@ impl Machine for RenodeMachine {
             let end = self.slice_end(t);
             self.run_slice(end)?;
         }
-        Ok(Halt::Reached)
+        Ok(self.ended.clone().unwrap_or(Halt::Reached))
     }
 
     fn drain(&mut self, out: &mut Vec<Output>) {
@@ -410,7 +439,14 @@ impl Machine for RenodeMachine {
                     None => Err(Error::no_such(target, names(&self.board.buttons))),
                 }
             }
-            Stimulus::Reset => self.session.reset().map_err(Error::from),
+            Stimulus::Reset => {
+                self.session.reset()?;
+                if self.ended.take().is_some() {
+                    // Whether a reset is enough is the platform's.
+                    let _ = self.session.set_halted(PROCESSOR, false);
+                }
+                Ok(())
+            }
             Stimulus::Network(event) => match &mut self.modem {
                 Some(attached) => {
                     attached.modem.network(self.now, event);
@@ -430,6 +466,9 @@ impl Machine for RenodeMachine {
 
     /// Whether the core sleeps is not known from outside.
     fn next_wake(&self) -> Wake {
+        if self.ended.is_some() {
+            return Wake::Never;
+        }
         Wake::Busy
     }
 

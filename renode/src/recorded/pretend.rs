@@ -39,6 +39,8 @@ struct State {
     said: bool,
     machines: Vec<String>,
     commands: Vec<String>,
+    /// The processor stands still.
+    halted: bool,
 }
 
 /// A socket terminal. It is looked at when the machine runs and by no thread of its own, so that a
@@ -111,6 +113,7 @@ impl Pretend {
             said: false,
             machines: Vec::new(),
             commands: Vec::new(),
+            halted: false,
         }));
         let robot = Arc::clone(&state);
         thread::spawn(move || {
@@ -125,6 +128,11 @@ impl Pretend {
     /// Its robot server.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Halts its processor, as Renode does with one that cannot go on.
+    pub fn halt(&self) {
+        lock(&self.state).halted = true;
     }
 
     /// Every line of the monitor that it was given.
@@ -231,6 +239,7 @@ fn run(command: &str, shared: &Arc<Mutex<State>>) -> Result<String, String> {
         ] => {
             if words[1] == "Reset" {
                 state.said = false;
+                state.halted = false;
             }
             Ok(String::new())
         }
@@ -242,6 +251,13 @@ fn run(command: &str, shared: &Arc<Mutex<State>>) -> Result<String, String> {
         [path, "Picture"] if path.ends_with("display") => {
             Ok(format!("{}\r\r\n", "00".repeat(1024)))
         }
+        ["sysbus.cpu", "IsHalted"] if state.halted => Ok("True\r\r\n".to_owned()),
+        ["sysbus.cpu", "IsHalted"] => Ok("False\r\r\n".to_owned()),
+        ["sysbus.cpu", "IsHalted", "false"] => {
+            state.halted = false;
+            Ok(String::new())
+        }
+        ["sysbus.cpu", "PC"] => Ok("0x800004a\r\r\n".to_owned()),
         [path, "State"] if path.ends_with("Led") => Ok("True\r\r\n".to_owned()),
         [path, "Temperature"] if path.ends_with("hts221") => Ok("21.5\r\r\n".to_owned()),
         [path, property, value] if path.starts_with("sysbus.i2c1.") => match value.parse::<f64>() {

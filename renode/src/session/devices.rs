@@ -123,7 +123,28 @@ impl Session {
     /// # Errors
     /// When there is none.
     pub fn led(&self, led: &str) -> Result<bool, SessionError> {
-        let command = format!("{led} State");
+        self.truth(format!("{led} State"), "state of an LED")
+    }
+
+    /// Whether a processor, such as `sysbus.cpu`, was halted: by Renode, when it cannot go on, or by somebody
+    /// who asked for it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn is_halted(&self, processor: &str) -> Result<bool, SessionError> {
+        self.truth(format!("{processor} IsHalted"), "truth value")
+    }
+
+    /// Halts a processor, or lets it go on.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn set_halted(&self, processor: &str, halted: bool) -> Result<(), SessionError> {
+        self.execute(&format!("{processor} IsHalted {halted}"))
+            .map(drop)
+    }
+
+    fn truth(&self, command: String, expected: &'static str) -> Result<bool, SessionError> {
         let said = self.execute(&command)?;
         match said.to_ascii_lowercase().as_str() {
             "true" => Ok(true),
@@ -131,7 +152,7 @@ impl Session {
             _ => Err(SessionError::Unexpected {
                 command,
                 said,
-                expected: "state of an LED",
+                expected,
             }),
         }
     }
