@@ -2,8 +2,8 @@
 //! the hub's ports by itself.
 //!
 //! It lives on the wall clock, so a bench with one is paced by it. What it prints is dated with the end
-//! of the step in which it was seen. One of its threads waits for each of its outputs: a named edge, as
-//! GDB's port is.
+//! of the step in which it was seen. A thread waits for each of its outputs, and one for its input: a named
+//! edge, as GDB's port is.
 
 mod group;
 mod options;
@@ -11,7 +11,7 @@ mod options;
 use std::{
     io::Write as _,
     process::{ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     thread,
     time::Duration,
 };
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long its last words may take once it has ended, on the wall clock: a process that escaped might
 /// hold its output open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Pieces of output that wait to be taken; a program that prints more waits.
+/// Pieces of output that wait to be taken, and of input; a program that prints more waits.
 const WAITING: usize = 1024;
 
 /// A program that plays a device.
@@ -50,7 +50,7 @@ struct Running {
     tree: Tree,
     /// Of the whole tree; none: each process has limits of its own.
     group: Option<Group>,
-    stdin: Option<ChildStdin>,
+    stdin: Option<SyncSender<Bytes>>,
     printed: Receiver<(&'static str, Bytes)>,
 }
 
@@ -112,7 +112,7 @@ impl ProcessMachine {
             .map_err(|cause| Error::Process(format!("{program} cannot be started: {cause}")))?;
         let (sender, printed) = sync_channel(WAITING);
         let child = tree.child();
-        let stdin = child.stdin.take();
+        let stdin = child.stdin.take().map(speak);
         if let Some(stdout) = child.stdout.take() {
             listen(stdout, "stdout", sender.clone());
         }
@@ -241,11 +241,15 @@ impl Machine for ProcessMachine {
                     .running
                     .as_mut()
                     .and_then(|running| running.stdin.as_mut());
-                match stdin {
-                    Some(stdin) => stdin
-                        .write_all(&bytes)
-                        .and_then(|()| stdin.flush())
-                        .map_err(|cause| Error::Process(format!("its input: {cause}"))),
+                match stdin.map(|stdin| stdin.try_send(bytes)) {
+                    Some(Ok(())) => Ok(()),
+                    Some(Err(TrySendError::Full(_))) => Err(Error::Process(
+                        "it does not read its input: what was given to it before still waits"
+                            .to_owned(),
+                    )),
+                    Some(Err(TrySendError::Disconnected(_))) => {
+                        Err(Error::Process("it has closed its input".to_owned()))
+                    }
                     None => Err(Error::Process("it does not run".to_owned())),
                 }
             }
@@ -290,6 +294,23 @@ fn said(time: VirtualTime, (port, bytes): (&'static str, Bytes)) -> Output {
         time,
         kind: OutputKind::Uart { port, bytes },
     }
+}
+
+/// Writes to its input, for which a program may let wait.
+fn speak(mut stdin: ChildStdin) -> SyncSender<Bytes> {
+    let (sender, given) = sync_channel::<Bytes>(WAITING);
+    thread::spawn(move || {
+        for bytes in given {
+            if stdin
+                .write_all(&bytes)
+                .and_then(|()| stdin.flush())
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+    sender
 }
 
 /// Reads an output to its end.

@@ -172,6 +172,21 @@ fn it_hears_and_is_reset() {
     watched.until("up");
 }
 
+/// Nobody waits for a program that does not read.
+#[test]
+fn input_that_nobody_reads_is_refused_at_some_point() {
+    let mut watched = Watched::new(script("echo up; exec sleep 1000"));
+    watched.until("up");
+    let refused = (0..3_000).find_map(|_| {
+        let bytes = vec![b'x'; 4096].into();
+        let port = "stdin".to_owned();
+        let given = watched.machine.apply(Stimulus::Uart { port, bytes });
+        given.err()
+    });
+    let error = refused.unwrap().to_string();
+    assert!(error.contains("does not read its input"), "{error}");
+}
+
 #[test]
 fn its_limits_hold() {
     let mut options = script("ulimit -v; while :; do :; done");
