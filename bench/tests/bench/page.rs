@@ -411,3 +411,76 @@ fn scenarios_are_run_beside_the_bench_and_saved() {
         404
     );
 }
+
+#[test]
+fn faults_of_a_device_are_switched_on_and_pass_by_themselves() {
+    let served = serve("40s");
+    served.wait_for(40);
+    let time = |body: &Value| {
+        let (status, answer) = served.post("/bench/time", body);
+        assert_eq!(status, 200, "{answer}");
+        answer["virtualNanos"].as_u64().unwrap()
+    };
+    let stands = time(&json!({"do": "pause"}));
+    let act = "/bench/devices/devkit-01/do";
+    let kinds = [
+        "offline",
+        "loss",
+        "slow",
+        "duplicate",
+        "reorder",
+        "throttle",
+        "reject-auth",
+        "disconnect",
+        "server-restart",
+    ];
+    for kind in kinds {
+        let fault = json!({"fault": {"kind": kind, "for_ns": 1_000_000_000_u64}});
+        let (status, done) = served.post(act, &fault);
+        assert_eq!(status, 200, "{kind}: {done}");
+    }
+    let (status, wrong) = served.post(act, &json!({"fault": {"kind": "meteor"}}));
+    assert_eq!(status, 404, "{wrong}");
+    let hint = wrong["hint"].as_str().unwrap();
+    assert!(hint.contains("reject-auth"), "{wrong}");
+    time(&json!({"do": "step", "by_ns": 2_000_000_000_u64}));
+    // What is to be seen follows the bench; nothing waits for it.
+    let told = [
+        "network-drop",
+        "half-open",
+        "latency 1s",
+        "duplicate 0.5",
+        "reorder 1s",
+        "throttle 1s",
+        "reject-authentication",
+        "server-restart",
+    ];
+    let faults = "/bench/events?lane=fault&device=devkit-01&limit=100";
+    for when in ["begins", "ends"] {
+        for name in told {
+            let title = format!("{name} {when}");
+            served.until(faults, &title, |all| any(all, |it| it["title"] == *title));
+        }
+    }
+    // This one happens once.
+    served.until(faults, "the disconnect", |all| {
+        any(all, |it| it["title"] == "force-disconnect begins")
+    });
+    // What they did: the board's connection broke, and it came back by itself.
+    let messages = "/bench/events?lane=message&device=devkit-01&limit=1000";
+    served.until(messages, "the end of the connection", |all| {
+        any(all, |it| {
+            it["detail"]["reason"] == "a fault: the network is gone"
+        })
+    });
+    time(&json!({"do": "step", "by_ns": 120_000_000_000_u64}));
+    served.until(messages, "the next connection", |all| {
+        any(all, |it| {
+            it["detail"]["event"] == "connected" && it["at"].as_u64() > Some(stands)
+        })
+    });
+}
+
+fn any(rows: &Value, wanted: impl FnMut(&Value) -> bool) -> bool {
+    rows.as_array().is_some_and(|rows| rows.iter().any(wanted))
+}

@@ -37,11 +37,11 @@ impl Hub {
 
     /// Ends a fault. What is late still comes. Tells whether it was under way.
     pub fn end_fault(&mut self, number: FaultId, now: VirtualTime) -> bool {
-        let known = self.faults.active.remove(&number).is_some();
-        if known {
-            self.fault_event(number, &json!({"ends": true}), now);
-        }
-        known
+        let Some((fault, _)) = self.faults.active.remove(&number) else {
+            return false;
+        };
+        self.fault_event(number, &json!({"ends": fault}), now);
+        true
     }
 
     /// The faults that are under way.

@@ -408,13 +408,7 @@ impl Journey {
                 format!("{} {}", event.kind, words(what)),
                 Vec::new(),
             ),
-            "fault" | "throttle" | "crash" => {
-                let kind = ["kind", "fault", "event"]
-                    .iter()
-                    .find_map(|it| facts[*it].as_str());
-                let title = kind.map_or_else(|| facts.to_string(), words);
-                ("fault", short(&title), Vec::new())
-            }
+            "fault" | "throttle" | "crash" => ("fault", short(&fault(&facts)), Vec::new()),
             "stimulus" => {
                 keep.push(("to", source.clone()));
                 ("uart", short(&given(&facts)), Vec::new())
@@ -422,8 +416,22 @@ impl Journey {
             "note" => ("uart", short(text("text")), Vec::new()),
             kind => ("uart", short(&format!("{kind}: {facts}")), Vec::new()),
         };
+        let source = match &facts {
+            // The recording numbers faults; people look for them at their devices.
+            Value::Object(it) if event.kind == "fault" && !it.contains_key("kind") => {
+                Source::Told {
+                    at: now,
+                    device: fault_of(&facts)["device"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_owned(),
+                    detail: facts,
+                }
+            }
+            _ => Source::Recorded(event),
+        };
         let id = self.push(Entry {
-            source: Source::Recorded(event),
+            source,
             lane,
             title,
             causes,
@@ -432,6 +440,39 @@ impl Journey {
             self.remember(kind, &name, id, now);
         }
         id
+    }
+}
+
+/// What a fault is, of the event of its begin or its end.
+fn fault_of(facts: &Value) -> &Value {
+    ["begins", "ends"]
+        .iter()
+        .find_map(|it| facts.get(*it))
+        .unwrap_or(&Value::Null)
+}
+
+/// A fault in words: `latency 1s begins`.
+fn fault(facts: &Value) -> String {
+    let fault = fault_of(facts);
+    let when = if facts.get("begins").is_some() {
+        "begins"
+    } else {
+        "ends"
+    };
+    let named = ["kind", "fault", "event"]
+        .iter()
+        .find_map(|it| facts[*it].as_str());
+    match (fault, &fault["kind"], named) {
+        (_, Value::String(kind), _) => format!("{kind} {when}"),
+        (_, Value::Object(kind), _) if let Some((kind, by)) = kind.iter().next() => {
+            format!(
+                "{kind} {} {when}",
+                by.as_str().map_or_else(|| by.to_string(), str::to_owned)
+            )
+        }
+        (Value::String(text), ..) => format!("{text} {when}"),
+        (_, _, Some(name)) => words(name),
+        _ => facts.to_string(),
     }
 }
 
