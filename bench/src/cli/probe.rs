@@ -18,7 +18,7 @@ use crate::{exit::Exit, file::wiring};
   twinbench probe list
   twinbench --format json probe list
   twinbench probe serve --port 2159
-  probe-rs run --probe 1d50:6018:127.0.0.1:2159 --chip STM32F412RGTx firmware.elf")]
+  probe-rs run --probe 1d50:6018:127.0.0.1:2159 --protocol swd --chip STM32F412RGTx firmware.elf")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -60,9 +60,12 @@ fn serve(board: &str, port: u16, format: Format) -> Result<Exit, Failure> {
     let chip = board.chip();
     let port = BlackMagicPort::open(board, port).map_err(failed)?;
     match format {
-        Format::Json => println!("{}", json!({"probe": port.selector(), "chip": chip})),
+        Format::Json => println!(
+            "{}",
+            json!({"probe": port.selector(), "protocol": "swd", "chip": chip})
+        ),
         Format::Human => println!(
-            "--probe {} --chip {chip}\nan empty {chip} behind a Black Magic remote; Ctrl-C ends it",
+            "--probe {} --protocol swd --chip {chip}\nan empty {chip} behind a Black Magic remote; Ctrl-C ends it",
             port.selector()
         ),
     }

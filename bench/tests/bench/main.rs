@@ -26,4 +26,5 @@ mod programs;
 mod recordings;
 mod restart;
 mod serve;
+mod served_probe;
 mod workers;
