@@ -59,16 +59,6 @@ fn serve(board: &str, port: u16, format: Format) -> Result<Exit, Failure> {
     let board = VirtualBoard::unique("served", &wiring, options).map_err(failed)?;
     let chip = board.chip();
     let port = BlackMagicPort::open(board, port).map_err(failed)?;
-    match format {
-        Format::Json => println!(
-            "{}",
-            json!({"probe": port.selector(), "protocol": "swd", "chip": chip})
-        ),
-        Format::Human => println!(
-            "--probe {} --protocol swd --chip {chip}\nan empty {chip} behind a Black Magic remote; Ctrl-C ends it",
-            port.selector()
-        ),
-    }
     let (sender, ended) = channel();
     ctrlc::set_handler(move || {
         let _ = sender.send(());
@@ -79,6 +69,16 @@ fn serve(board: &str, port: u16, format: Format) -> Result<Exit, Failure> {
             format!("failed to wait for Ctrl-C: {cause}"),
         )
     })?;
+    match format {
+        Format::Json => println!(
+            "{}",
+            json!({"probe": port.selector(), "protocol": "swd", "chip": chip})
+        ),
+        Format::Human => println!(
+            "--probe {} --protocol swd --chip {chip}\nan empty {chip} behind a Black Magic remote; Ctrl-C ends it",
+            port.selector()
+        ),
+    }
     let _ = ended.recv();
     Ok(Exit::Pass)
 }

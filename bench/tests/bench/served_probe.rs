@@ -1,14 +1,10 @@
-//! An emulated board behind a probe for other programs, and the stock `probe-rs` as one of them.
+//! An emulated board behind a probe for other programs.
 #![cfg(unix)]
 
 use std::{
-    ffi::OsString,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
-    thread,
     time::Duration,
 };
 
