@@ -3,11 +3,6 @@
 use super::Core;
 use crate::{machine::Registers, peripheral::Width};
 
-/// Halting control and status (ARMv7-M ARM, C1.6.2).
-const DHCSR: u32 = 0xE000_EDF0;
-/// Selects a register to transfer (C1.6.3).
-const DCRSR: u32 = 0xE000_EDF4;
-
 impl Core {
     /// All registers.
     pub(crate) fn all_registers(&self) -> Registers {
@@ -51,10 +46,11 @@ impl Core {
 
     /// Reads, or writes `value`, past the MPU and with all privileges.
     pub(crate) fn access(&mut self, address: u32, width: Width, value: Option<u32>) -> Option<u32> {
-        if let (DHCSR | DCRSR, Width::Word, Some(value)) = (address, width, value) {
-            // A step executes, registers are looked at and set: the core must be as it is, and keep what
-            // becomes of it.
-            self.write_debug(address, value);
+        // A step executes, registers are looked at and set: the core must be as it is, and keep what
+        // becomes of it.
+        if let (Width::Word, Some(value)) = (width, value)
+            && self.debugger_writes(address, value)
+        {
             return Some(value);
         }
         let size = match width {

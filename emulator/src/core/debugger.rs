@@ -279,7 +279,11 @@ impl Core {
             }
             // Written bits are cleared.
             0xE000_ED30 => self.debug.status &= !value,
-            0xE000_EDF0 if value >> 16 == KEY => self.control_halting(value),
+            // The firmware's writes come by here, a debugger's do not: only a debugger attaches and detaches
+            // (C1.6.2).
+            0xE000_EDF0 if value >> 16 == KEY && self.debug.attached => {
+                self.control_halting(value | C_DEBUGEN);
+            }
             0xE000_EDF4 => {
                 if value & 1 << 16 == 0 {
                     self.debug.transfer = self.register(value & 0x7F);
@@ -293,6 +297,23 @@ impl Core {
         }
         self.debug.look();
         self.refresh_protection();
+        true
+    }
+
+    /// A debugger writes `DHCSR` or `DCRSR`, which act on the core as it is; `false`: it is neither.
+    pub(crate) fn debugger_writes(&mut self, address: u32, value: u32) -> bool {
+        match address {
+            0xE000_EDF0 if value >> 16 == KEY => {
+                self.control_halting(value);
+                self.debug.look();
+                self.refresh_protection();
+            }
+            0xE000_EDF0 => {}
+            0xE000_EDF4 => {
+                self.write_debug(address, value);
+            }
+            _ => return false,
+        }
         true
     }
 

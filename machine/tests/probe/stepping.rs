@@ -165,3 +165,20 @@ fn what_an_instruction_does_to_the_core_stays() {
     // Memory is the debugger's all the same.
     assert_eq!(core.read_word_32(VTOR).unwrap(), VECTORS);
 }
+
+#[test]
+fn firmware_does_not_let_a_debugger_go() {
+    let board = board("held");
+    let mut session = attached(&board);
+    let mut core = session.core(0).unwrap();
+    prepare(&mut core);
+    // str r0, [r3]
+    core.write_16(CALL.into(), &[0x6018]).unwrap();
+    write(&mut core, PC, CALL);
+    write(&mut core, R0, LET_GO & !1);
+    write(&mut core, R3, DHCSR as u32);
+    core.step().unwrap();
+    let state = core.read_word_32(DHCSR).unwrap();
+    assert_eq!(state & 1, 1, "{state:#x}");
+    assert_eq!(core.step().unwrap().pc, u64::from(CALL) + 4);
+}
