@@ -18,18 +18,14 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use percent_encoding::percent_decode_str;
-use quick_xml::{Reader, events::Event};
 use sha2::{Digest, Sha256};
+
+use crate::uploads::{BlobPut, BlobPutError};
 
 /// Largest body: what the storage clients send in one piece.
 pub(super) const LARGEST: usize = 64 << 20;
 /// Largest blob that blocks make. The cloud takes far more; here it is read in one piece.
 const LARGEST_OF_BLOCKS: u64 = 256 << 20;
-/// Blocks of a blob, as in the cloud ("Understanding block blobs").
-const MOST_BLOCKS: usize = 50_000;
-/// Characters of a block's name in base64: 64 bytes.
-const LONGEST_NAME: usize = 88;
 /// Where blocks wait. No device and no container is called so.
 const STAGED: &str = "~~";
 
@@ -44,12 +40,8 @@ pub(super) enum BlobError {
     NotFound,
     #[error("there is such a blob already, and the request wants to make a new one")]
     Exists,
-    #[error("`{0}` is not known of blobs here: blobs are put whole or in blocks")]
-    Unknown(String),
-    #[error("the block's name must be base64 of up to 64 bytes")]
-    BlockName,
-    #[error("the list of blocks is not as it should be: {0}")]
-    BadList(String),
+    #[error(transparent)]
+    Put(#[from] BlobPutError),
     #[error("the list names a block that was not put: {0}")]
     NoBlock(String),
     #[error("a blob may have up to {} MiB", LARGEST_OF_BLOCKS >> 20)]
@@ -70,9 +62,11 @@ impl BlobError {
             Self::Name => (StatusCode::BAD_REQUEST, "InvalidResourceName"),
             Self::NotFound => (StatusCode::NOT_FOUND, "BlobNotFound"),
             Self::Exists => (StatusCode::CONFLICT, "BlobAlreadyExists"),
-            Self::Unknown(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
-            Self::BlockName => (StatusCode::BAD_REQUEST, "InvalidQueryParameterValue"),
-            Self::BadList(_) => (StatusCode::BAD_REQUEST, "InvalidXmlDocument"),
+            Self::Put(BlobPutError::Unknown(_)) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+            Self::Put(BlobPutError::BlockName) => {
+                (StatusCode::BAD_REQUEST, "InvalidQueryParameterValue")
+            }
+            Self::Put(BlobPutError::List(_)) => (StatusCode::BAD_REQUEST, "InvalidXmlDocument"),
             Self::NoBlock(_) => (StatusCode::BAD_REQUEST, "InvalidBlockList"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestBodyTooLarge"),
             Self::Range => (StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange"),
@@ -119,22 +113,22 @@ impl BlobFiles {
         headers: &HeaderMap,
         body: Bytes,
     ) -> Result<Option<u64>, BlobError> {
-        let asked = Put::of(query, &body)?;
+        let asked = BlobPut::read(query, &body)?;
         let only_new = headers
             .get(header::IF_NONE_MATCH)
             .is_some_and(|it| it == "*");
         let files = self.clone();
         blocking(move || {
-            if only_new && !matches!(asked, Put::Block(_)) && files.path(&name).exists() {
+            if only_new && !matches!(asked, BlobPut::Block(_)) && files.path(&name).exists() {
                 return Err(BlobError::Exists);
             }
             match asked {
-                Put::Whole => {
+                BlobPut::Whole => {
                     files.write(&name, &body)?;
                     Ok(Some(body.len() as u64))
                 }
-                Put::Block(block) => files.stage(&name, &block, &body).map(|()| None),
-                Put::Blocks(blocks) => files.join(&name, &blocks).map(Some),
+                BlobPut::Block(block) => files.stage(&name, &block, &body).map(|()| None),
+                BlobPut::Blocks(blocks) => files.join(&name, &blocks).map(Some),
             }
         })
         .await
@@ -301,83 +295,6 @@ fn bounds(text: &str) -> Option<(u64, Option<u64>)> {
     Some((first.parse().ok()?, last))
 }
 
-/// What a PUT is.
-#[derive(Debug, PartialEq)]
-enum Put {
-    Whole,
-    Block(String),
-    Blocks(Vec<String>),
-}
-
-impl Put {
-    fn of(query: &str, body: &[u8]) -> Result<Self, BlobError> {
-        let field = |wanted: &str| {
-            let mut fields = query.split('&').filter_map(|field| field.split_once('='));
-            let (_, value) = fields.find(|(name, _)| *name == wanted)?;
-            Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
-        };
-        match field("comp").as_deref() {
-            None => Ok(Self::Whole),
-            Some("block") => field("blockid")
-                .filter(|name| is_block_name(name))
-                .map(Self::Block)
-                .ok_or(BlobError::BlockName),
-            Some("blocklist") => blocks(body).map(Self::Blocks),
-            Some(other) => Err(BlobError::Unknown(format!("comp={other}"))),
-        }
-    }
-}
-
-fn is_block_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_');
-    (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(fits)
-}
-
-/// The names in `<BlockList><Latest>…</Latest>…</BlockList>`.
-fn blocks(body: &[u8]) -> Result<Vec<String>, BlobError> {
-    let bad = |error: &dyn std::fmt::Display| BlobError::BadList(error.to_string());
-    let text = std::str::from_utf8(body).map_err(|error| bad(&error))?;
-    let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
-    let (mut depth, mut named, mut all) = (0_u32, false, Vec::new());
-    loop {
-        match reader.read_event().map_err(|error| bad(&error))? {
-            Event::Start(start) => {
-                depth += 1;
-                named = match (depth, start.name().as_ref()) {
-                    (1, b"BlockList") => false,
-                    (2, b"Latest" | b"Uncommitted") => true,
-                    (2, b"Committed") => {
-                        let message = "blocks of an earlier list are not kept";
-                        return Err(BlobError::BadList(message.to_owned()));
-                    }
-                    _ => return Err(bad(&"it holds something else than names of blocks")),
-                };
-            }
-            Event::Text(text) if named => {
-                let name = text.decode().map_err(|error| bad(&error))?;
-                let name = name.trim();
-                if !is_block_name(name) {
-                    return Err(BlobError::BlockName);
-                }
-                if all.len() == MOST_BLOCKS {
-                    return Err(bad(&format!("it names more than {MOST_BLOCKS} blocks")));
-                }
-                all.push(name.to_owned());
-            }
-            Event::End(_) => {
-                depth = depth.saturating_sub(1);
-                named = false;
-            }
-            Event::Empty(start) if depth == 0 && start.name().as_ref() == b"BlockList" => {}
-            Event::Text(text) if text.iter().all(u8::is_ascii_whitespace) => {}
-            Event::Decl(_) | Event::Comment(_) => {}
-            Event::Eof if depth == 0 => return Ok(all),
-            Event::Eof => return Err(bad(&"it ends too early")),
-            _ => return Err(bad(&"it holds something else than names of blocks")),
-        }
-    }
-}
-
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(bytes.len() * 2);
@@ -420,42 +337,7 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_list_names_its_blocks() {
-        let text = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<BlockList>\n <Latest>QUE=</Latest>\
-                    <Uncommitted>QkI=</Uncommitted></BlockList>";
-        let names = blocks(text.as_bytes()).unwrap();
-        assert_eq!(names, ["QUE=", "QkI="]);
-        assert!(blocks(b"<BlockList/>").unwrap().is_empty());
-        for bad in [
-            "<BlockList><Latest>QUE=</Latest>",
-            "<BlockList><Committed>QUE=</Committed></BlockList>",
-            "<BlockList><Latest>../x</Latest></BlockList>",
-            "<Other/>",
-            "<BlockList>QUE=</BlockList>",
-            "<BlockList><Latest><Latest>QUE=</Latest></Latest></BlockList>",
-        ] {
-            assert!(blocks(bad.as_bytes()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_put_says_what_it_is() {
-        let of = |query: &str| Put::of(query, b"").ok();
-        assert_eq!(of("sv=1&sig=a"), Some(Put::Whole));
-        let block = Put::Block("QUE=".to_owned());
-        assert_eq!(of("sv=1&comp=block&blockid=QUE%3D"), Some(block));
-        assert_eq!(of("comp=block"), None);
-        assert_eq!(of("comp=block&blockid=..%5Cx"), None);
-        assert_eq!(of("comp=lease"), None);
-    }
-
     proptest! {
-        #[test]
-        fn no_list_makes_it_panic(text in "[<>/A-Za-z=&;! \\-]{0,80}") {
-            let _ = blocks(text.as_bytes());
-        }
-
         #[test]
         fn no_range_makes_it_panic(text in "[0-9-]{0,30}") {
             let _ = bounds(&text);

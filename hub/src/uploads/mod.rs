@@ -6,8 +6,10 @@
 
 mod calls;
 mod notice;
+mod put;
 mod state;
 
 pub use calls::{UploadAddress, UploadError, UploadResult};
 pub use notice::FileNotification;
+pub use put::{BlobPut, BlobPutError};
 pub(crate) use state::{NOTICE_PREFIX, UPLOAD_PREFIX, Uploads};
