@@ -1,6 +1,7 @@
 //! What is given to a machine from outside.
 
 use bytes::Bytes;
+use jiff::SignedDuration;
 
 use crate::NetworkEvent;
 
@@ -30,6 +31,16 @@ pub enum Stimulus {
     },
     /// The reset line.
     Reset,
+    /// The board's supply goes away, and comes back: the board then starts as at the first time.
+    Supply {
+        /// Whether it is there.
+        on: bool,
+    },
+    /// What the device takes for the time is wrong.
+    Clock {
+        /// By how much it is ahead; negative: behind.
+        ahead: SignedDuration,
+    },
     /// News from the network for the modem.
     Network(NetworkEvent),
     /// The modem's Wi-Fi network goes away or comes back.
@@ -47,6 +58,8 @@ impl Stimulus {
             Self::Sensor { quantity, .. } => format!("sensor {quantity}"),
             Self::Button { name, .. } => format!("button {name}"),
             Self::Reset => "reset line".to_owned(),
+            Self::Supply { .. } => "supply".to_owned(),
+            Self::Clock { .. } => "clock".to_owned(),
             Self::Network(_) | Self::Wifi { .. } => "modem".to_owned(),
         }
     }

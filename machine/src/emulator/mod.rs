@@ -447,6 +447,20 @@ impl Machine for EmulatorMachine {
                 self.board.reset();
                 Ok(())
             }
+            Stimulus::Supply { on } => {
+                self.board.set_powered(on);
+                if let Some(attached) = &mut self.modem {
+                    attached.modem.set_powered(self.now, on);
+                }
+                Ok(())
+            }
+            Stimulus::Clock { ahead } => match &mut self.modem {
+                Some(attached) => {
+                    attached.modem.set_clock(ahead);
+                    Ok(())
+                }
+                None => Err(Error::no_such(target, "no modem that could tell the time")),
+            },
             Stimulus::Network(event) => match &mut self.modem {
                 Some(attached) => {
                     attached.modem.network(self.now, event);

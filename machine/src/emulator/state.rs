@@ -8,7 +8,7 @@ use super::{EmulatorMachine, console::Line};
 use crate::{Error, Output, Snapshots, modem::Modem};
 
 /// What the bytes begin with, the version last.
-const MAGIC: [u8; 5] = *b"TWBM\x01";
+const MAGIC: [u8; 5] = *b"TWBM\x02";
 
 /// Everything but what the options give.
 #[derive(Serialize, Deserialize)]

@@ -1,6 +1,8 @@
 //! The basic commands.
 
-use super::{Command, Form, Input, Job, Modem, Outcome, Task};
+use twinbench_model::VirtualTime;
+
+use super::{Command, Form, Input, Job, Modem, Outcome, Task, agenda::Agenda};
 
 impl Modem {
     pub(super) fn basic_command(&mut self, command: &Command<'_>) -> Option<Outcome> {
@@ -62,6 +64,26 @@ impl Modem {
         self.job = Some(Job::Restart);
         self.after(self.options.delays.restart, Task::Ready);
         Outcome::Later
+    }
+
+    /// The supply goes away or comes back. Without it nobody is told: the other ends of its
+    /// connections wait until they give up.
+    pub fn set_powered(&mut self, now: VirtualTime, on: bool) {
+        self.advance(now);
+        if on {
+            self.after(self.options.delays.restart, Task::Ready);
+            return;
+        }
+        self.links = Default::default();
+        self.agenda = Agenda::default();
+        self.station = self.station.forgotten();
+        self.sntp.forget();
+        self.echo = true;
+        self.multiple = false;
+        self.passthrough_receiving = false;
+        self.input = Input::Command;
+        self.reader.clear();
+        self.job = Some(Job::Restart);
     }
 
     pub(super) fn ready(&mut self) {

@@ -15,6 +15,18 @@ pub(super) struct Sntp {
     zone: i64,
     servers: Vec<String>,
     known: bool,
+    /// How far the time server's answers are ahead of the bench's clock, in nanoseconds.
+    ahead: i128,
+}
+
+impl Sntp {
+    /// What a modem without supply does not keep. What the time server says is not its own.
+    pub(super) fn forget(&mut self) {
+        *self = Self {
+            ahead: self.ahead,
+            ..Self::default()
+        };
+    }
 }
 
 impl Modem {
@@ -60,9 +72,15 @@ impl Modem {
             zone,
             servers,
             known: self.sntp.known,
+            ahead: self.sntp.ahead,
         };
         self.ask_for_time();
         Some(())
+    }
+
+    /// From now on the time server's answers are so far ahead, or behind.
+    pub fn set_clock(&mut self, ahead: SignedDuration) {
+        self.sntp.ahead = ahead.as_nanos();
     }
 
     /// Asks the time server, when there is one and a way to it.
@@ -84,7 +102,9 @@ impl Modem {
     /// As C's `asctime` writes it. Until the time is known the modem counts from 1970.
     fn calendar_time(&self) -> String {
         let instant = if self.sntp.known {
-            self.epoch.utc(self.now)
+            let told = self.epoch.utc(self.now);
+            let ahead = SignedDuration::from_nanos_i128(self.sntp.ahead);
+            told.checked_add(ahead).unwrap_or(told)
         } else {
             let uptime = self.now.since(self.started).as_nanos() / 1_000_000_000;
             Timestamp::from_second(uptime as i64).unwrap_or(Timestamp::UNIX_EPOCH)

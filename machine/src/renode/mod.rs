@@ -447,6 +447,17 @@ impl Machine for RenodeMachine {
                 }
                 Ok(())
             }
+            Stimulus::Supply { .. } => Err(Error::no_such(
+                target,
+                "the reset line: Renode keeps a machine's supply",
+            )),
+            Stimulus::Clock { ahead } => match &mut self.modem {
+                Some(attached) => {
+                    attached.modem.set_clock(ahead);
+                    Ok(())
+                }
+                None => Err(Error::no_such(target, "no modem that could tell the time")),
+            },
             Stimulus::Network(event) => match &mut self.modem {
                 Some(attached) => {
                     attached.modem.network(self.now, event);
