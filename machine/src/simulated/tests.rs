@@ -1,5 +1,7 @@
 //! What a device without firmware sends, and when.
 
+use twinbench_model::DeviceId;
+
 use super::*;
 
 fn options(id: &str) -> SimulatedOptions {
