@@ -30,10 +30,12 @@ impl<C: CpuCore> Driver<C> {
 
     /// Why the core stands still for good.
     pub(crate) fn stopped(&self) -> Option<Stop> {
-        self.core.halted().map(|halted| match halted {
-            Halted::Lockup(text) => Stop::Lockup(text.clone()),
-            Halted::Exited(code) => Stop::Exited(*code),
-        })
+        match self.core.halted()? {
+            Halted::Lockup(text) => Some(Stop::Lockup(text.clone())),
+            Halted::Exited(code) => Some(Stop::Exited(*code)),
+            // Nothing stopped it, and nothing goes on.
+            Halted::Unpowered => None,
+        }
     }
 
     /// Runs up to `t`; a core that stops for good returns at once the first time.

@@ -211,6 +211,13 @@ impl Chip {
         self.driver.reported = None;
     }
 
+    /// The supply goes away, or comes back: flash memory keeps its content, RAM does not. Time goes
+    /// on without it.
+    pub fn set_powered(&mut self, on: bool) {
+        self.driver.core.set_powered(on);
+        self.driver.reported = None;
+    }
+
     /// Copies flash memory or RAM to `into` without side effects; how many bytes were there.
     pub fn read_memory(&self, address: u32, into: &mut [u8]) -> usize {
         let mut count = 0;

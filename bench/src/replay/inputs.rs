@@ -1,6 +1,7 @@
 //! What was done to a bench from outside, as its recording has it.
 
 use bytes::Bytes;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use twinbench_machine::Stimulus;
 use twinbench_model::{DeviceId, Message, VirtualTime};
@@ -39,6 +40,8 @@ enum Told {
     Button { name: String, pressed: bool },
     Reset {},
     Wifi { up: bool },
+    Supply { on: bool },
+    Clock { ahead_seconds: f64 },
 }
 
 impl Input {
@@ -106,6 +109,10 @@ fn stimulus(entry: &Entry) -> Option<Act> {
         Told::Button { name, pressed } => Stimulus::Button { name, pressed },
         Told::Reset {} => Stimulus::Reset,
         Told::Wifi { up } => Stimulus::Wifi { up },
+        Told::Supply { on } => Stimulus::Supply { on },
+        Told::Clock { ahead_seconds } => Stimulus::Clock {
+            ahead: SignedDuration::try_from_secs_f64(ahead_seconds).ok()?,
+        },
     };
     Some(Act::Stimulus(DeviceId::new(&entry.source).ok()?, stimulus))
 }

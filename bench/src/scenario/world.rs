@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use twinbench_hub::{
     faults,
@@ -89,6 +90,18 @@ impl Bench {
             let next = self.session.next_step(VirtualTime::MAX);
             self.session.step(next).map_err(broken)?;
         }
+    }
+
+    /// Gives every device of a fault the same.
+    fn give_all(&mut self, fault: &Fault, stimulus: &Stimulus) -> Result<(), WorldError> {
+        for device in self.devices_of(fault) {
+            match self.stimulate(&device, stimulus.clone()) {
+                // A device without a modem has no Wi-Fi to lose, unless it was named.
+                Err(WorldError::Refused(_)) if fault.device.is_none() => {}
+                other => other?,
+            }
+        }
+        Ok(())
     }
 
     fn devices_of(&self, fault: &Fault) -> Vec<String> {
@@ -373,15 +386,16 @@ impl World for Bench {
                 return Ok(());
             }
             FaultKind::WifiDown => {
-                for device in self.devices_of(fault) {
-                    let up = Stimulus::Wifi { up: !begins };
-                    match self.stimulate(&device, up) {
-                        // A device without a modem has no Wi-Fi to lose, unless it was named.
-                        Err(WorldError::Refused(_)) if fault.device.is_none() => {}
-                        other => other?,
-                    }
-                }
-                return Ok(());
+                return self.give_all(fault, &Stimulus::Wifi { up: !begins });
+            }
+            FaultKind::Brownout => {
+                return self.give_all(fault, &Stimulus::Supply { on: !begins });
+            }
+            FaultKind::ClockSkew => {
+                let behind = fault.by.unwrap_or(LATE).as_nanos();
+                let behind = if begins { i128::from(behind) } else { 0 };
+                let ahead = SignedDuration::from_nanos_i128(-behind);
+                return self.give_all(fault, &Stimulus::Clock { ahead });
             }
             // Given to the engine when the session was opened, or to the hub above.
             FaultKind::SignalReorder
@@ -401,12 +415,6 @@ impl World for Bench {
                     self.session.end_connector_fault(number);
                 }
                 return Ok(());
-            }
-            kind @ (FaultKind::Brownout | FaultKind::ClockSkew) => {
-                return Err(WorldError::not_supported(format!(
-                    "the fault {}",
-                    kind.name()
-                )));
             }
         };
         if begins {

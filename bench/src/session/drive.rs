@@ -181,6 +181,10 @@ fn facts(stimulus: &Stimulus) -> Value {
         }
         Stimulus::Reset => json!({"reset": {}}),
         Stimulus::Wifi { up } => json!({"wifi": {"up": up}}),
+        Stimulus::Supply { on } => json!({"supply": {"on": on}}),
+        Stimulus::Clock { ahead } => {
+            json!({"clock": {"ahead_seconds": ahead.as_secs_f64()}})
+        }
         Stimulus::Network(event) => json!({"network": format!("{event:?}")}),
     }
 }

@@ -195,6 +195,14 @@ impl Board {
         });
     }
 
+    /// The board's supply goes away, or comes back: chip and devices start anew then, and the chip
+    /// tells that power came (RM0402, RCC_CSR: BORRSTF, PORRSTF and PINRSTF).
+    pub fn set_powered(&mut self, on: bool) {
+        self.chip.set_powered(on);
+        self.note_reset(ResetCause::Power);
+        self.for_each_device(|device| device.power_on());
+    }
+
     /// The whole state of the board; pages of RAM that are as in `before` are shared with it.
     ///
     /// # Errors

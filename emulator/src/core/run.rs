@@ -16,6 +16,8 @@ pub(crate) enum Halted {
     Lockup(String),
     /// Semihosting asked for the end.
     Exited(i32),
+    /// The supply is away.
+    Unpowered,
 }
 
 /// No page has this base: page bases are even.
@@ -170,6 +172,19 @@ impl Core {
         self.time.set_rate(self.cycles, self.bus.clocks.hclk);
         self.reset();
         self.nvic.set_lines(self.bus.irq.levels);
+    }
+
+    /// The supply of the whole chip. RAM is undefined after power-on; here it is as at the first.
+    pub(crate) fn set_powered(&mut self, on: bool) {
+        if !on {
+            let size = self.bus.ram.len();
+            self.bus.ram.fill(0);
+            self.bus.ram_code.forget(0, size);
+        }
+        self.reset_all();
+        if !on {
+            self.halted = Some(Halted::Unpowered);
+        }
     }
 
     /// Whether the core, asleep or stopped, would go on at once.

@@ -452,6 +452,8 @@ impl Machine for EmulatorMachine {
                 if let Some(attached) = &mut self.modem {
                     attached.modem.set_powered(self.now, on);
                 }
+                // Lights go out at once, and nothing else may happen for long.
+                self.collect();
                 Ok(())
             }
             Stimulus::Clock { ahead } => match &mut self.modem {
@@ -480,6 +482,9 @@ impl Machine for EmulatorMachine {
 
     fn next_wake(&self) -> Wake {
         let mut wake = self.board_wake();
+        if !self.out.is_empty() {
+            wake = wake.min(Wake::At(self.now));
+        }
         let modem = self
             .modem
             .as_ref()

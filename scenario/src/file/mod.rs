@@ -180,7 +180,8 @@ pub struct Fault {
     /// How likely each message is concerned, 0 to 1; default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
-    /// How late a message comes (`delay`, `reorder`, `latency`, `throttle`); default 1 s.
+    /// How late a message comes (`delay`, `reorder`, `latency`, `throttle`) or a clock is
+    /// (`clock-skew`); default 1 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub by: Option<VirtualDuration>,
@@ -208,7 +209,7 @@ pub enum FaultKind {
     Brownout,
     /// The board's Wi-Fi is away.
     WifiDown,
-    /// A device's own clock is wrong.
+    /// What a device takes for the time is behind, by `by`.
     ClockSkew,
     /// A connector is not there: no call reaches anybody.
     ConnectorDown,

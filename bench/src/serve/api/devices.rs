@@ -166,6 +166,9 @@ enum Action {
     Wifi {
         up: bool,
     },
+    Supply {
+        on: bool,
+    },
     Disconnect {},
     Fault {
         kind: String,
@@ -187,7 +190,7 @@ impl Action {
         serde_json::from_value(value).map_err(|cause| {
             ApiError::bad(
                 cause.to_string(),
-                "an action is one of button, sensor, uart, reset, wifi, disconnect, fault, firmware",
+                "an action is one of button, sensor, uart, reset, wifi, supply, disconnect, fault, firmware",
             )
         })
     }
@@ -202,6 +205,7 @@ impl Action {
             },
             Self::Reset {} => Stimulus::Reset,
             Self::Wifi { up } => Stimulus::Wifi { up },
+            Self::Supply { on } => Stimulus::Supply { on },
             Self::Disconnect {} => return fault(session, device, FaultKind::ForceDisconnect, None),
             Self::Fault {
                 kind,
