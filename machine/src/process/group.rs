@@ -48,6 +48,9 @@ impl Group {
 
     fn below(folder: &Path) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        // Who moves from one group to another must be allowed to write to the one that both are in.
+        let door = folder.join("cgroup.procs");
+        fs::OpenOptions::new().write(true).open(door)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = folder.join(format!("{PREFIX}{}-{number}", process::id()));
         fs::create_dir(&folder)?;
