@@ -145,6 +145,35 @@ fn a_reset_starts_over_at_the_present_time() {
 }
 
 #[test]
+fn without_its_supply_it_stands_still_and_with_it_it_starts_over_with_empty_ram() {
+    let Some(mut board) = board() else { return };
+    run(&mut board, 200);
+    let ram = |board: &Board| {
+        let mut ram = vec![0; 64 * 1024];
+        board.chip().read_memory(0x2000_0000, &mut ram);
+        ram.iter().any(|byte| *byte != 0)
+    };
+    assert!(ram(&board), "the firmware keeps something there");
+    board.set_powered(false);
+    assert!(!ram(&board));
+    let before = board.chip().instructions();
+    assert_eq!(board.next_wake(), NextWake::Never);
+    assert_eq!(console(&run(&mut board, 5_000)), "");
+    assert_eq!(board.chip().instructions(), before);
+    assert_eq!(board.now(), VirtualTime::from_millis(5_000));
+    // A moment without supply is a moment like others.
+    let moment = board.snapshot(None).unwrap();
+    board.restore(&moment).unwrap();
+    board.set_powered(true);
+    let out = run(&mut board, 5_050);
+    assert!(
+        console(&out).starts_with("board up\r\n"),
+        "{}",
+        console(&out)
+    );
+}
+
+#[test]
 fn what_the_board_has_not_is_refused_with_what_it_has() {
     let Some(mut board) = board() else { return };
     let error = board.set_sensor("smell", 1.0).unwrap_err();
