@@ -14,7 +14,7 @@ use super::{Doors, Error, HubDoors, Pace, certificates_folder, open};
 use crate::{
     file::{self, BenchFile},
     report,
-    session::{self, Options, Session, new_run},
+    session::{self, Options, Session, new_run, remove_old_recordings},
 };
 
 /// Why a bench did not start.
@@ -41,12 +41,21 @@ pub struct Running {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts a bench: a new run below `out`, its API on any free port of loopback.
+/// Starts a bench: a new run below `out`, its API on any free port of loopback. Recordings that the
+/// bench file does not want to keep any longer are removed.
 ///
 /// # Errors
 /// When the file is wrong, the session cannot be opened or no port can be had.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files have their age by the wall clock"
+)]
 pub fn start(bench: &Path, out: &Path, page: &Path) -> Result<Running, StartError> {
     let file = BenchFile::load(bench)?;
+    let now = std::time::SystemTime::now();
+    for gone in remove_old_recordings(out, file.name.get_ref(), &file.recording, now) {
+        tracing::info!(file = %gone.file.display(), bytes = gone.bytes, "removed as too old or too much");
+    }
     let folder = new_run(out, file.name.get_ref())?;
     let options = Options {
         path: bench.to_owned(),

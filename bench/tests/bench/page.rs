@@ -481,6 +481,54 @@ fn faults_of_a_device_are_switched_on_and_pass_by_themselves() {
     });
 }
 
+#[test]
+fn benches_are_opened_beside_and_closed() {
+    let served = serve("1s");
+    let bench = |name: &str| {
+        let text = format!(
+            "version = 1\nname = \"{name}\"\nepoch = \"2026-01-01T00:00:00Z\"\nseed = 1\n\n\
+             [hub]\nlisten = false\n\n[durable_task]\nlisten = false\n\n\
+             [recording]\nkeep_mib = 0\n\n[[device]]\nid = \"one\"\nbackend = \"simulated\"\n"
+        );
+        let file = format!("{name}.toml");
+        std::fs::write(served.folder().join(&file), text).unwrap();
+        json!({"file": file})
+    };
+    let recordings = |name: &str| -> usize {
+        let runs = served.folder().join("out").join(name);
+        let runs = std::fs::read_dir(runs).unwrap().flatten();
+        runs.filter(|run| {
+            !run.file_type().unwrap().is_symlink() && run.path().join("session.mcap").exists()
+        })
+        .count()
+    };
+    let all = ["a", "b", "c", "d"].map(bench);
+    for bench in &all {
+        let (status, opened) = served.post("/bench/open", bench);
+        assert_eq!(status, 200, "{opened}");
+        let (_, again) = served.post("/bench/open", bench);
+        assert_eq!(again["origin"], opened["origin"], "it runs already");
+    }
+    let (_, list) = served.get("/bench/opened");
+    assert_eq!(list["opened"].as_array().unwrap().len(), 4, "{list}");
+    let fifth = bench("e");
+    let (status, full) = served.post("/bench/open", &fifth);
+    assert_eq!(status, 409, "{full}");
+    assert!(
+        full["hint"].as_str().unwrap().contains("/bench/close"),
+        "{full}"
+    );
+    // When it begins, only the newest before it is kept, as the file wants it.
+    for kept in [1, 2, 2, 2] {
+        let (status, closed) = served.post("/bench/close", &all[0]);
+        assert_eq!(status, 200, "{closed}");
+        assert_eq!(recordings("a"), kept);
+        assert_eq!(served.post("/bench/open", &all[0]).0, 200);
+    }
+    let (status, wrong) = served.post("/bench/close", &fifth);
+    assert_eq!(status, 404, "{wrong}");
+}
+
 fn any(rows: &Value, wanted: impl FnMut(&Value) -> bool) -> bool {
     rows.as_array().is_some_and(|rows| rows.iter().any(wanted))
 }

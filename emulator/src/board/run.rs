@@ -200,7 +200,7 @@ impl Board {
     pub fn set_powered(&mut self, on: bool) {
         self.chip.set_powered(on);
         self.note_reset(ResetCause::Power);
-        self.for_each_device(|device| device.power_on());
+        self.for_each_device(I2cDevice::power_on);
     }
 
     /// The whole state of the board; pages of RAM that are as in `before` are shared with it.

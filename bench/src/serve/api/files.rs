@@ -7,9 +7,10 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{
         Query, State,
-        rejection::{JsonRejection, QueryRejection},
+        rejection::{BytesRejection, JsonRejection, QueryRejection},
     },
     http::StatusCode,
     routing::{get, post},
@@ -19,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use twinbench_recording::{
     Reader,
-    diff::{Options, diff},
+    diff::{Divergence, Options, What, diff},
 };
 
 use super::{Answer, ApiError, ask};
@@ -36,10 +37,15 @@ const RUNS: usize = 50;
 /// The longest request that brings a firmware: an ELF file with its debug information, in Base64.
 const LONGEST_FIRMWARE: usize = 64 * 1024 * 1024;
 
+/// The longest recording that is taken in, as it is held in memory once.
+const LONGEST_RECORDING: usize = 1024 * 1024 * 1024;
+
 pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/bench/benches", get(benches))
         .route("/bench/open", post(open))
+        .route("/bench/opened", get(opened))
+        .route("/bench/close", post(close))
         .route(
             "/bench/new",
             post(new).layer(axum::extract::DefaultBodyLimit::max(LONGEST_FIRMWARE)),
@@ -47,6 +53,10 @@ pub(super) fn router() -> Router<Shared> {
         .route("/bench/recordings", get(recordings))
         .route("/bench/recordings/open", post(open_recording))
         .route("/bench/recordings/compare", get(compare))
+        .route(
+            "/bench/recordings/import",
+            post(import).layer(axum::extract::DefaultBodyLimit::max(LONGEST_RECORDING)),
+        )
 }
 
 /// Runs what reads the disk where it holds nobody up.
@@ -111,6 +121,21 @@ async fn open(
     blocking(move || shared.others.open(Path::new(&file), &out, &shared.page))
         .await
         .map(Json)
+}
+
+/// The benches that run beside the first one.
+async fn opened(State(shared): State<Shared>) -> Answer<Value> {
+    Ok(Json(json!({"opened": shared.others.list()})))
+}
+
+/// Ends one of them, by its bench file or, for a branch, by its folder.
+async fn close(
+    State(shared): State<Shared>,
+    body: Result<Json<Open>, JsonRejection>,
+) -> Answer<Value> {
+    let Json(Open { file }) = body?;
+    blocking(move || shared.others.close(Path::new(&file))).await?;
+    Ok(Json(json!({})))
 }
 
 #[derive(Deserialize)]
@@ -333,6 +358,51 @@ pub(super) fn recording(out: &Path, name: &str) -> Result<PathBuf, ApiError> {
     Ok(path)
 }
 
+/// Puts a recording from elsewhere beside those of this folder, after a look at whether it is one.
+async fn import(
+    State(shared): State<Shared>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer<Value> {
+    let bytes = body.map_err(|cause| {
+        ApiError::bad(
+            cause.body_text(),
+            "copy it to out/opened/1/session.mcap instead, where the list finds it",
+        )
+    })?;
+    let out = out(&shared).await?;
+    blocking(move || take_in(&out, &bytes).map(|name| Json(json!({ "name": name })))).await
+}
+
+/// Writes a recording into a folder of its own; gives its name in the list.
+fn take_in(out: &Path, bytes: &[u8]) -> Result<String, ApiError> {
+    let opened = out.join("opened");
+    fs::create_dir_all(&opened).map_err(ApiError::refused)?;
+    let free = (1..u32::MAX).map(|n| (format!("opened/{n}/session.mcap"), n));
+    for (name, n) in free {
+        let folder = opened.join(n.to_string());
+        match fs::create_dir(&folder) {
+            Ok(()) => {}
+            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => continue,
+            Err(cause) => return Err(ApiError::refused(cause)),
+        }
+        let path = folder.join("session.mcap");
+        fs::write(&path, bytes).map_err(ApiError::refused)?;
+        let read = Reader::open(&path).map(|_| ());
+        return match read {
+            Ok(()) => Ok(name),
+            Err(cause) => {
+                // What is no recording of ours leaves nothing behind.
+                let _ = fs::remove_dir_all(&folder);
+                Err(ApiError::bad(
+                    format!("this file cannot be opened: {cause}"),
+                    "recordings of Twinbench end in .mcap; others are opened by Foxglove",
+                ))
+            }
+        };
+    }
+    Err(ApiError::refused("no number is free below out/opened"))
+}
+
 #[derive(Deserialize)]
 struct Two {
     a: String,
@@ -351,14 +421,37 @@ async fn compare(
         let (one, other) = (read(&a)?, read(&b)?);
         let found = diff(one.entries(), other.entries(), &Options::default());
         let found = found.map_err(ApiError::refused)?;
-        Ok(Json(serde_json::to_value(found).unwrap_or_default()))
+        let values: Vec<_> = found.divergences.iter().map(values).collect();
+        let mut told = serde_json::to_value(found).unwrap_or_default();
+        for (at, values) in values.into_iter().enumerate() {
+            // The entries of both sides have taken the names of the field's values.
+            if let Some(values) = values {
+                told["divergences"][at]["values"] = values;
+            }
+        }
+        Ok(Json(told))
     })
     .await
+}
+
+/// What a field is on either side.
+fn values(divergence: &Divergence) -> Option<Value> {
+    match &divergence.what {
+        What::Field { left, right, .. } => Some(json!([left, right])),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_recording_is_not_taken_in() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(take_in(folder.path(), b"no recording").is_err());
+        assert!(!folder.path().join("opened/1").exists());
+    }
 
     #[test]
     fn only_recordings_below_the_folder_are_found() {

@@ -44,7 +44,10 @@ impl Others {
                 return Err(ApiError::new(
                     StatusCode::CONFLICT,
                     format!("{MOST} other benches run in this process already"),
-                    format!("open it with: twinbench serve {} --port 0", bench.display()),
+                    format!(
+                        "close one (POST /bench/close), or open it with: twinbench serve {} --port 0",
+                        bench.display()
+                    ),
                 ));
             }
             let started = running::start(bench, out, page);
@@ -64,6 +67,32 @@ impl Others {
         }))
     }
 
+    /// The benches that run beside, by what they are closed by.
+    pub(super) fn list(&self) -> Vec<Value> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = |(file, running): (&PathBuf, &Running)| json!({"file": file.display().to_string(), "origin": format!("http://{}", running.address)});
+        all.iter().map(row).collect()
+    }
+
+    /// Ends a bench that runs beside, as Ctrl-C would; waits until its recording is closed.
+    pub(super) fn close(&self, file: &Path) -> Result<(), ApiError> {
+        let taken = {
+            let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.remove(file)
+        };
+        match taken {
+            Some(running) => {
+                drop(running);
+                Ok(())
+            }
+            None => Err(ApiError::missing(
+                "bench beside this one",
+                &file.display().to_string(),
+                "GET /bench/opened lists them",
+            )),
+        }
+    }
+
     /// Makes a moment of a session again, and keeps it running beside.
     pub(super) fn branch(
         &self,
@@ -77,7 +106,7 @@ impl Others {
             return Err(ApiError::new(
                 StatusCode::CONFLICT,
                 format!("{MOST} other benches run in this process already"),
-                "use one of them, or: twinbench run --session FILE --from TIME",
+                "close one (POST /bench/close), or: twinbench run --session FILE --from TIME",
             ));
         }
         let begun = origin.branch(at, set, page);
