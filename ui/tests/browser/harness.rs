@@ -32,11 +32,38 @@ impl Drop for Kept {
     }
 }
 
-/// A bench with a browser that shows its page.
+/// Browsers that work in a folder, gone when the test ends, also when it fails: a driver that is
+/// ended while a session is open leaves its browser behind.
+struct Browsers {
+    /// What their command line has.
+    mark: String,
+}
+
+impl Drop for Browsers {
+    fn drop(&mut self) {
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let pid = entry.file_name().to_string_lossy().into_owned();
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let ours = String::from_utf8_lossy(&line)
+                .split('\0')
+                .any(|part| part == self.mark);
+            if pid.bytes().all(|byte| byte.is_ascii_digit()) && ours {
+                // One that has just ended by itself is as good.
+                let _ = Command::new("kill")
+                    .args(["-9", &pid])
+                    .stderr(Stdio::null())
+                    .status();
+            }
+        }
+    }
+}
+
+/// A bench with a browser that shows its page. What stands first ends first.
 pub(crate) struct World {
     pub(crate) client: Client,
     _bench: Kept,
     _driver: Kept,
+    _browsers: Browsers,
     folder: tempfile::TempDir,
 }
 
@@ -126,6 +153,9 @@ impl World {
             .current_dir(workplace(folder.path()));
         let bench = start(&mut command, &log);
         let page = told(&log, "the page:").await;
+        let profile = folder.path().join("browser");
+        let mark = format!("--user-data-dir={}", profile.display());
+        let browsers = Browsers { mark: mark.clone() };
         let driver_log = folder.path().join("driver.log");
         let driver = start(Command::new("chromedriver").arg("--port=0"), &driver_log);
         let port = told(&driver_log, "started successfully on port ").await;
@@ -141,10 +171,7 @@ impl World {
             "--disable-sync".into(),
             "--hide-scrollbars".into(),
             format!("--window-size={},{}", size.0, size.1),
-            format!(
-                "--user-data-dir={}",
-                folder.path().join("browser").display()
-            ),
+            mark,
         ];
         let wanted = json!({
             "browserName": "chrome",
@@ -163,6 +190,7 @@ impl World {
             client,
             _bench: bench,
             _driver: driver,
+            _browsers: browsers,
             folder,
         };
         world.fit(size).await;
