@@ -121,20 +121,21 @@ pub(crate) fn start(bench: &Path, out: &Path) -> Result<(Place, Running), Error>
     Ok((place, running))
 }
 
-/// Puts a copy of a recording beside those of the bench's runs, where the page lists it.
+/// Puts a copy of a recording beside those of the bench's runs, where the page lists it; gives its
+/// name in the list.
 ///
 /// # Errors
 /// When it cannot be read, or there is no room.
-pub(crate) fn take_in(recording: &Path, out: &Path) -> Result<(), Error> {
+pub(crate) fn take_in(recording: &Path, out: &Path) -> Result<String, Error> {
     let wrong = |cause| Error::Recording(recording.to_owned(), cause);
     let folder = out.join("opened");
-    let free = (1..).map(|n: u32| folder.join(n.to_string()));
-    let Some(folder) = free.into_iter().find(|folder| !folder.exists()) else {
+    let mut free = (1..).map(|n: u32| (n, folder.join(n.to_string())));
+    let Some((number, folder)) = free.find(|(_, folder)| !folder.exists()) else {
         return Err(wrong(std::io::Error::other("no number is free")));
     };
     std::fs::create_dir_all(&folder).map_err(wrong)?;
     std::fs::copy(recording, folder.join("session.mcap"))
-        .map(|_| ())
+        .map(|_| format!("opened/{number}/session.mcap"))
         .map_err(wrong)
 }
 
@@ -202,7 +203,7 @@ mod tests {
         let recording = out.join("a.mcap");
         std::fs::write(&recording, "x").unwrap();
         take_in(&recording, &out).unwrap();
-        take_in(&recording, &out).unwrap();
+        assert_eq!(take_in(&recording, &out).unwrap(), "opened/2/session.mcap");
         assert!(out.join("opened/2/session.mcap").is_file());
         assert!(take_in(&out.join("none.mcap"), &out).is_err());
         std::fs::remove_dir_all(out).unwrap();

@@ -173,7 +173,8 @@ fn obey(app: &AppHandle, what: impl Into<(Asked, bool)>) {
                 .map(|shown| bench::take_in(&path, &shown.out));
             match taken {
                 Some(Err(cause)) => trouble(app, &cause.to_string()),
-                _ => tell(app, "go:recordings"),
+                Some(Ok(name)) => tell(app, &format!("go:recordings/{}", name.replace('/', "%2F"))),
+                None => tell(app, "go:recordings"),
             }
         }
         (Asked::View(view), _) => tell(app, &format!("go:{view}")),

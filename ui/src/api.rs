@@ -168,6 +168,18 @@ pub(crate) async fn post(place: &Place, path: &str, body: &Value) -> Result<Valu
     send(place, Method::POST, path, body).await
 }
 
+/// Posts bytes, and gives the answer as it is.
+///
+/// # Errors
+/// As [`get`].
+pub(crate) async fn post_bytes(place: &Place, path: &str, body: &[u8]) -> Result<Value, Trouble> {
+    let request = request(place, Method::POST, path)
+        .header("content-type", "application/octet-stream")
+        .body(js_sys::Uint8Array::from(body))
+        .map_err(|error| Trouble::Unreadable(error.to_string()))?;
+    read(checked(request, path).await?, path).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

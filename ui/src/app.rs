@@ -115,6 +115,12 @@ pub(crate) struct App {
     pub(crate) counted: StoredValue<(f64, u64)>,
     /// When the system was last told of an alert, in milliseconds of the wall clock.
     pub(crate) notified: StoredValue<f64>,
+    /// The recording whose readings these are; none: those of the bench.
+    pub(crate) recorded: StoredValue<Option<String>>,
+    /// A moment that charts and the timeline mark, in nanoseconds.
+    pub(crate) marked: RwSignal<Option<u64>>,
+    /// Who takes commands before the bench does: a recording that is open. It says whether it did.
+    pub(crate) first: StoredValue<Option<Callback<Command, bool>>>,
     place: StoredValue<Place>,
     count: StoredValue<u32>,
 }
@@ -140,9 +146,47 @@ impl App {
             wanted: RwSignal::new(Vec::new()),
             counted: StoredValue::new((0.0, 0)),
             notified: StoredValue::new(0.0),
+            recorded: StoredValue::new(None),
+            marked: RwSignal::new(None),
+            first: StoredValue::new(None),
             place: StoredValue::new(place),
             count: StoredValue::new(0),
         }
+    }
+
+    /// The same page on a recording: with a store, a selection and a clock of its own.
+    pub(crate) fn of_recording(self, name: String) -> Self {
+        Self {
+            live: Store::new(Live::default()),
+            pick: RwSignal::new(Pick::Nothing),
+            channels: StoredValue::new(Channels::default()),
+            samples: RwSignal::new(0),
+            tick: RwSignal::new(0),
+            shown: RwSignal::new(0),
+            wanted: RwSignal::new(Vec::new()),
+            recorded: StoredValue::new(Some(name)),
+            marked: RwSignal::new(None),
+            ..self
+        }
+    }
+
+    /// Whether this is a recording, in which nothing can be done.
+    pub(crate) fn is_recorded(self) -> bool {
+        self.recorded.with_value(Option::is_some)
+    }
+
+    /// Where readings of a range are asked for.
+    fn readings(self, channel: &str, (from, to): (f64, f64)) -> String {
+        let channel = route::encode(channel);
+        self.recorded.with_value(|name| match name {
+            Some(name) => format!(
+                "/bench/recordings/data?name={}&channel={channel}&from={from}&to={to}&columns=2000",
+                route::encode(name)
+            ),
+            None => {
+                format!("/bench/channels/data?name={channel}&from={from}&to={to}&columns=2000")
+            }
+        })
     }
 
     /// Where the API is.
@@ -289,6 +333,10 @@ impl App {
 
     /// Does what a key or the palette asks.
     pub(crate) fn run(self, command: Command) {
+        let first = self.first.get_value();
+        if first.is_some_and(|first| first.run(command.clone())) {
+            return;
+        }
         match command {
             Command::PlayPause => {
                 let todo = if self.paused() { "play" } else { "pause" };
@@ -339,7 +387,8 @@ impl App {
         }
     }
 
-    fn to_alert(self, next: bool) {
+    /// Selects the next alert, or the one before.
+    pub(crate) fn to_alert(self, next: bool) {
         let from = match self.pick.get_untracked() {
             Pick::Moment(at) => at,
             Pick::Event(id) => self
@@ -416,16 +465,17 @@ impl App {
     async fn fetch(self, name: &str, (from, to): (f64, f64)) {
         self.channels
             .update_value(|channels| channels.asked(name, from, to));
-        let path = format!(
-            "/bench/channels/data?name={}&from={from}&to={to}&columns=2000",
-            route::encode(name)
-        );
+        let path = self.readings(name, (from, to));
         // A channel without a past is drawn from its present.
         if let Ok(bytes) = api::bytes(&self.place(), &path).await {
             let rows = crate::chart::rows(&bytes);
             self.channels
                 .update_value(|channels| channels.answer(name, &rows));
             self.samples.update(|count| *count += 1);
+            // Where no clock goes, what shows values is told by this.
+            if self.is_recorded() {
+                self.tick.update(|count| *count += 1);
+            }
         }
     }
 
@@ -465,6 +515,12 @@ impl App {
             // A forest of marks says nothing: the newest hundred.
             let surplus = marks.len().saturating_sub(100);
             marks.drain(..surplus);
+            let marked = self.marked.get_untracked().map(|at| at as f64 / 1e9);
+            marks.extend(marked.map(|secs| Marker {
+                secs,
+                label: w::FIRST_DIFFERENCE.to_owned(),
+                severity: twinbench_plot::Severity::Alert,
+            }));
             marks
         })
     }

@@ -58,6 +58,7 @@ pub(crate) fn Page() -> impl IntoView {
     });
     let known = Memo::new(move |_| app.live.status().read().is_some());
     let route = Memo::new(move |_| app.route.get());
+    let recorded = Memo::new(move |_| matches!(app.route.get(), Route::Recording(..)));
     // From here on a person can do something: whoever measures finds the mark.
     Effect::new(move || {
         if known.get()
@@ -90,8 +91,11 @@ pub(crate) fn Page() -> impl IntoView {
                     }
                 }}
             </main>
-            <Inspector />
-            <Timeline />
+            // A recording that is open has both of its own.
+            <Show when=move || !recorded.get()>
+                <Inspector />
+                <Timeline />
+            </Show>
         </div>
         <Palette />
         <Help />
@@ -111,6 +115,7 @@ fn shown(route: &Route) -> AnyView {
         Route::Workflows(open) => view! { <views::Workflows open /> }.into_any(),
         Route::Scenarios(run) => view! { <views::Scenarios run /> }.into_any(),
         Route::Recordings => view! { <views::Recordings /> }.into_any(),
+        Route::Recording(name, at) => view! { <views::Recorded name at /> }.into_any(),
         Route::Machines => view! { <views::Machines /> }.into_any(),
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Route {
     Scenarios(Option<String>),
     /// Recordings.
     Recordings,
+    /// One recording, and the moment of it that is looked at first, in nanoseconds.
+    Recording(String, Option<u64>),
     /// Machines and settings.
     Machines,
 }
@@ -60,6 +62,10 @@ impl Route {
             Self::Scenarios(None) => vec!["scenarios".into()],
             Self::Scenarios(Some(run)) => vec!["scenarios".into(), encode(run)],
             Self::Recordings => vec!["recordings".into()],
+            Self::Recording(name, None) => vec!["recordings".into(), encode(name)],
+            Self::Recording(name, Some(at)) => {
+                vec!["recordings".into(), encode(name), at.to_string()]
+            }
             Self::Machines => vec!["machines".into()],
         };
         format!("#/{}", parts.join("/"))
@@ -86,6 +92,8 @@ impl Route {
             ["scenarios"] => Self::Scenarios(None),
             ["scenarios", run] => Self::Scenarios(Some((*run).to_owned())),
             ["recordings"] => Self::Recordings,
+            ["recordings", name] => Self::Recording((*name).to_owned(), None),
+            ["recordings", name, at] => Self::Recording((*name).to_owned(), at.parse().ok()),
             ["machines"] => Self::Machines,
             _ => Self::Start,
         }
@@ -95,6 +103,7 @@ impl Route {
     pub(crate) fn belongs_to(&self, entry: &Self) -> bool {
         match self {
             Self::Device(_) => *entry == Self::Fleet,
+            Self::Recording(..) => *entry == Self::Recordings,
             _ => std::mem::discriminant(self) == std::mem::discriminant(entry),
         }
     }
@@ -154,11 +163,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_survive_the_address(id in "\\PC{1,40}", key in "\\PC{1,20}") {
+        fn ids_survive_the_address(id in "\\PC{1,40}", key in "\\PC{1,20}", at: u64) {
             let device = Route::Device(id.clone());
             prop_assert_eq!(Route::of_hash(&device.hash()), device);
             let twin = Route::Twins(Some((id, key)));
             prop_assert_eq!(Route::of_hash(&twin.hash()), twin);
+            let moment = Route::Recording("b/1/session.mcap".into(), Some(at));
+            prop_assert_eq!(Route::of_hash(&moment.hash()), moment);
         }
 
         #[test]

@@ -4,6 +4,6 @@ pub(crate) use twinbench_model::api::{
     BenchStatus,
     page::{
         Change, ChannelInfo, ConsoleTail, DeviceDetail, DeviceRow, EventRow, Frame, Pinned,
-        Samples, Status,
+        RecordedChannels, Samples, Status,
     },
 };

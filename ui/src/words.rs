@@ -305,7 +305,22 @@ words! {
     COMPARE_HOW = "Tick two recordings to compare them.";
     FIRST_DIFFERENCE = "First difference";
     NO_DIFFERENCE = "They do not differ.";
-    OPENED = "Recording opened";
+    OPENING = "Opening";
+    OPEN_AT = "Open at this moment:";
+    BRANCH_OF = "branch of";
+    CLOSE_RECORDING = "Close";
+    TO_END = "To the end";
+    BEFORE_END = "before the end";
+    RECORDING_HELD = "A recording shows what was; nothing can be done to it.";
+    PLAY_RECORDING = "Play the recording";
+    PAUSE_RECORDING = "Stop";
+    SECOND_BACK = "One second back";
+    SECOND_ON = "One second on";
+    WAY = "Its way through the journey";
+    MISSING_HERE = "not in this one";
+    OTHER_TIME = "at another time";
+    EVENTS_COMPARED = "events";
+    CHANNELS_DIFFER = "channels differ";
     // Machines.
     DOCTOR = "Doctor";
     PORTS = "Ports";
@@ -344,8 +359,8 @@ words! {
     NEW_BENCH_MAKE = "Make and start";
     STARTING = "Starting";
     DROP_ELF = "Or drop an ELF file on this window.";
-    DROP_HERE = "Drop the firmware: a bench is made for it";
-    DROP_NOT_ELF = "This is no ELF file";
-    DROP_NOT_ELF_HOW = "Drop the .elf that your firmware's build made.";
+    DROP_HERE = "Drop a firmware: a bench is made for it; or an .mcap recording: it is opened";
+    DROP_NOT_ELF = "This is no ELF file and no recording";
+    DROP_NOT_ELF_HOW = "Drop the .elf that your firmware's build made, or an .mcap recording.";
     RUNS = "runs";
 }

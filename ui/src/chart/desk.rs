@@ -256,9 +256,9 @@ pub(crate) fn DeskBar(desk: Desk) -> impl IntoView {
                     .map(|secs| {
                         view! {
                             <span class="tag warn" role="status">
-                                {format!("{} {}", format::span((secs * 1e9) as u64), w::BEHIND)}
+                                {format!("{} {}", format::span((secs * 1e9) as u64), if app.is_recorded() { w::BEFORE_END } else { w::BEHIND })}
                             </span>
-                            <button data-test="back-to-live" on:click=move |_| desk.back()>{w::BACK_TO_LIVE}</button>
+                            <button data-test="back-to-live" on:click=move |_| desk.back()>{if app.is_recorded() { w::TO_END } else { w::BACK_TO_LIVE }}</button>
                         }
                     })
             }}

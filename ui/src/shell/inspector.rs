@@ -9,7 +9,7 @@ use crate::{
     format,
     parts::{Ic, Note, Tree},
     route::Route,
-    state::{Find as _, LiveStoreFields as _},
+    state::{Events, Find as _, LiveStoreFields as _},
     wire::EventRow,
     words as w,
 };
@@ -106,6 +106,9 @@ fn EventFacts(id: u64) -> impl IntoView {
     let whole = RwSignal::new(None::<Value>);
     // The bench knows chains that reach beyond what is kept here.
     spawn_local(async move {
+        if app.is_recorded() {
+            return;
+        }
         if let Ok(found) = api::get::<Value>(&app.place(), &format!("/bench/events/{id}")).await {
             let more = crate::state::events_in(&found);
             whole.try_set(Some(found));
@@ -143,8 +146,13 @@ fn EventFacts(id: u64) -> impl IntoView {
         };
         let device = event.device.clone();
         let open = (!device.is_empty()).then(|| {
+            if app.is_recorded() {
+                return view! { <dt>{w::DEVICE_COLUMN}</dt><dd class="mono">{device.clone()}</dd> }
+                    .into_any();
+            }
             let hash = Route::Device(device.clone()).hash();
             view! { <dt>{w::DEVICE_COLUMN}</dt><dd><a href=hash>{device.clone()}</a></dd> }
+                .into_any()
         });
         view! {
             <section>
@@ -178,21 +186,28 @@ fn EventFacts(id: u64) -> impl IntoView {
 fn MomentFacts(at: u64) -> impl IntoView {
     let app = expect_context::<App>();
     let note = RwSignal::new(None);
-    let near = app.live.events().with_untracked(|events| {
+    let before = move |events: &Events| {
         let mut near: Vec<EventRow> = events
             .all()
-            .filter(|event| event.at <= at)
             .rev()
+            .filter(|event| event.at <= at)
             .take(24)
             .cloned()
             .collect();
         near.reverse();
         near
-    });
-    let links = near
-        .iter()
-        .map(|event| event_link(app, event))
-        .collect_view();
+    };
+    let links = move || {
+        // Those of a recording come when somebody goes to their moment; those of a bench are there.
+        let near = if app.is_recorded() {
+            app.live.events().with(before)
+        } else {
+            app.live.events().with_untracked(before)
+        };
+        near.iter()
+            .map(|event| event_link(app, event))
+            .collect_view()
+    };
     view! {
         <section>
             <dl class="facts-list">
@@ -202,7 +217,8 @@ fn MomentFacts(at: u64) -> impl IntoView {
                 <dd class="mono">{move || { app.tick.track(); format::relative(at, app.shown.get()) }}</dd>
             </dl>
         </section>
-        <section class="row wrap">
+        {app.is_recorded().then(|| view! { <section class="dim">{w::RECORDING_HELD}</section> })}
+        <section class="row wrap" style:display=app.is_recorded().then_some("none")>
             <button
                 data-test="jump"
                 on:click=move |_| app.act_or_note("/bench/time", serde_json::json!({ "do": "seek", "at": at }), w::JUMPED, note)

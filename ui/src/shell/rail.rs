@@ -15,7 +15,7 @@ pub(crate) fn entry(route: &Route) -> (&'static str, icondata_core::Icon) {
         Route::Twins(_) => (w::TWINS, lu::LuBoxes),
         Route::Workflows(_) => (w::WORKFLOWS, lu::LuWorkflow),
         Route::Scenarios(_) => (w::SCENARIOS, lu::LuFlaskConical),
-        Route::Recordings => (w::RECORDINGS, lu::LuFilm),
+        Route::Recordings | Route::Recording(..) => (w::RECORDINGS, lu::LuFilm),
         Route::Machines => (w::MACHINES, lu::LuServer),
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn Timeline() -> impl IntoView {
         app.tick.track();
         app.theme.track();
         let pick = app.pick.get();
+        let marked = app.marked.get();
         let (width, height) = size.get();
         let Some(element) = canvas.get() else { return };
         app.live.events().with_untracked(|events| {
@@ -56,7 +57,7 @@ pub(crate) fn Timeline() -> impl IntoView {
                 (width, height),
                 events,
                 app.shown.get_untracked(),
-                at,
+                (at, marked),
             );
         });
     });
@@ -126,7 +127,7 @@ fn draw(
     (width, height): (f64, f64),
     events: &Events,
     end: u64,
-    picked: Option<u64>,
+    (picked, marked): (Option<u64>, Option<u64>),
 ) {
     use wasm_bindgen::JsCast as _;
     let ratio = window().device_pixel_ratio();
@@ -176,6 +177,10 @@ fn draw(
         context.set_fill_style_str(&css(theme.severity(grave)));
         let tall = if grave == Severity::Alert { 10.0 } else { 7.0 };
         context.fill_rect(x_of(event.at) - 1.0, 2.0, 2.0, tall);
+    }
+    if let Some(at) = marked {
+        context.set_fill_style_str(&css(theme.severity(Severity::Alert)));
+        context.fill_rect(x_of(at).min(width - 3.0) - 1.0, 0.0, 3.0, height);
     }
     context.set_fill_style_str(&css(theme.text_dim()));
     context.set_font("10px monospace");

@@ -131,7 +131,7 @@ pub(crate) fn Charts() -> impl IntoView {
 }
 
 /// A pane for the first device's quantities, so that nobody begins with an empty page.
-fn first_panes(app: App) -> Vec<crate::chart::PaneSpec> {
+pub(crate) fn first_panes(app: App) -> Vec<crate::chart::PaneSpec> {
     let list = app.live.channels().get_untracked();
     let first = list
         .iter()
@@ -216,7 +216,7 @@ fn first_of_device(app: App, name: &str) -> bool {
 
 /// The channels by device; they are dragged, or pressed.
 #[component]
-fn ChannelList(desk: Desk) -> impl IntoView {
+pub(crate) fn ChannelList(desk: Desk) -> impl IntoView {
     let app = expect_context::<App>();
     let wanted = RwSignal::new(String::new());
     let shown = move || {

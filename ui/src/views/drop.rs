@@ -1,13 +1,13 @@
-//! A firmware file that is dropped on the window.
+//! A file that is dropped on the window: a firmware, or a recording.
 
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen_futures::JsFuture;
 
 use super::{
     read::text,
-    start::{dropped, open},
+    start::{dropped, is_recording, open},
 };
-use crate::{api, app::App, words as w};
+use crate::{api, app::App, route::Route, words as w};
 
 /// Shows where to drop while a file is over the window, and makes a bench of it.
 #[component]
@@ -65,6 +65,14 @@ async fn take(app: App, file: web_sys::File) {
         return;
     };
     let bytes = js_sys::Uint8Array::new(&buffer).to_vec();
+    if is_recording(&bytes) {
+        app.say("", format!("{} {name}", w::OPENING), "");
+        match api::post_bytes(&app.place(), "/bench/recordings/import", &bytes).await {
+            Ok(taken) => app.go(&Route::Recording(text(&taken, &["name"]), None)),
+            Err(trouble) => app.trouble(&trouble),
+        }
+        return;
+    }
     let Some(bench) = dropped(&name, &bytes) else {
         app.say("bad", w::DROP_NOT_ELF, w::DROP_NOT_ELF_HOW);
         return;

@@ -311,8 +311,8 @@ pub(crate) fn Journey() -> impl IntoView {
                 </select>
             </label>
             {move || behind.get().map(|secs| view! {
-                <span class="tag warn" role="status">{format!("{} {}", format::span((secs * 1e9) as u64), w::BEHIND)}</span>
-                <button on:click=move |_| { app.pick.set(Pick::Nothing); view.set(TimeView::Follow(30.0)); }>{w::BACK_TO_LIVE}</button>
+                <span class="tag warn" role="status">{format!("{} {}", format::span((secs * 1e9) as u64), if app.is_recorded() { w::BEFORE_END } else { w::BEHIND })}</span>
+                <button on:click=move |_| { app.pick.set(Pick::Nothing); view.set(TimeView::Follow(30.0)); }>{if app.is_recorded() { w::TO_END } else { w::BACK_TO_LIVE }}</button>
             })}
             <span class="grow"></span>
             <span class="dim" data-test="journey-chain">

@@ -167,7 +167,7 @@ pub(crate) fn Start() -> impl IntoView {
                         {move || sessions.rows().into_iter().take(4).map(|session| {
                             let length = super::read::number(&session, &["length_ns", "length"]).map(format::span);
                             view! {
-                                <a href=Route::Recordings.hash() class="button choice line">
+                                <a href=Route::Recording(text(&session, &["name"]), None).hash() class="button choice line" data-session=text(&session, &["name"])>
                                     <Ic icon=lu::LuFilm />
                                     <span class="what mono">{text(&session, &["name", "file", "path"])}</span>
                                     <span class="dim">{length}</span>
@@ -293,6 +293,11 @@ pub(crate) fn is_elf(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF")
 }
 
+/// Whether bytes begin as a recording does (MCAP specification, "Magic").
+pub(crate) fn is_recording(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x89MCAP0\r\n")
+}
+
 /// What the bench is told of a dropped file.
 pub(crate) fn dropped(name: &str, bytes: &[u8]) -> Option<Value> {
     let stem = name
@@ -340,5 +345,6 @@ mod tests {
         let made = dropped("a/blinky.elf", b"\x7fELF\x01").unwrap();
         assert_eq!(made["name"], "blinky");
         assert!(dropped("picture.png", b"\x89PNG").is_none());
+        assert!(is_recording(b"\x89MCAP0\r\n\x01") && !is_recording(b"\x89PNG"));
     }
 }

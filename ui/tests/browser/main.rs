@@ -6,6 +6,7 @@
 mod drawing;
 mod handling;
 mod harness;
+mod recorded;
 mod starting;
 mod steering;
 

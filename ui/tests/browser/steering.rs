@@ -131,6 +131,11 @@ async fn recordings_are_compared() {
         )
         .await;
     world.says("[data-test=this-bench]", "journey").await;
+    // Something is done that the other run has not.
+    world.go("#/device/devkit-01").await;
+    world.find("[data-sensor=temperature]").await;
+    world.js("const s = document.querySelector('[data-sensor=temperature]'); s.value = 23.5; for (const e of ['input', 'change']) s.dispatchEvent(new Event(e, {bubbles: true}))").await;
+    world.says(".sensor .value", "23.5").await;
     world.go("#/recordings").await;
     world
         .until(
@@ -144,7 +149,13 @@ async fn recordings_are_compared() {
             .await;
     }
     world.click("[data-test=compare]").await;
-    world.find("[data-test=difference]").await;
+    world.says("[data-test=difference-at]", "00:0").await;
+    world.find("[data-side=left]").await;
     world.shot("recordings-compared").await;
+    let at = world.text("[data-test=difference-at]").await;
+    // Either is opened at the moment, which is marked there.
+    world.click("[data-test=open-at]").await;
+    world.says("[data-test=recorded-clock]", at.trim()).await;
+    world.says("[data-test=inspector]", "Moment").await;
     world.close().await;
 }
