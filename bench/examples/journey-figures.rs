@@ -19,6 +19,10 @@ use twinbench_model::{VirtualDuration, VirtualTime};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let journey = PathBuf::from(
         std::env::args()

@@ -29,6 +29,10 @@ const TRIPS: u32 = 2_000;
 /// Quanta of a board in Renode that are measured.
 const QUANTA: u32 = 200;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let devices = match std::env::args().nth(1) {
         Some(count) => count.parse()?,

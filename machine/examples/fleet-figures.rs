@@ -60,6 +60,10 @@ fn run(benches: &mut [Bench], threads: usize, until: VirtualTime) -> Duration {
     start.elapsed()
 }
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let mut number = |default: u64| arguments.next().map_or(default, |it| it.parse().unwrap());

@@ -54,6 +54,10 @@ within = "10m"
 expect.telemetry = { device = "devkit-01" }
 "#;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // What is measured for its memory runs as a process of its own.

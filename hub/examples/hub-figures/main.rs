@@ -20,6 +20,10 @@ use std::error::Error;
 
 use load::Load;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const DEVICES: usize = 100;

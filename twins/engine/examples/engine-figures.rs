@@ -244,6 +244,10 @@ fn durable() -> (tempfile::TempDir, FjallStore) {
     (folder, store)
 }
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if let [flag, folder] = arguments.as_slice()
