@@ -1,10 +1,14 @@
-//! An emulated board behind a probe for other programs.
+//! An emulated board behind a probe for other programs, and the stock `probe-rs` as one of them.
 #![cfg(unix)]
 
 use std::{
+    ffi::OsString,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
     time::Duration,
 };
 
@@ -61,4 +65,120 @@ fn a_board_is_lent_to_other_programs() {
     let id = lent.child.id().to_string();
     Command::new("kill").args(["-INT", &id]).status().unwrap();
     assert!(lent.child.wait().unwrap().success());
+}
+
+/// The stock program on a lent board.
+struct Stock<'a> {
+    program: OsString,
+    lent: &'a Lent,
+}
+
+impl Stock<'_> {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments)
+            .env("PROBE_RS_PROBE", self.lent.word("probe"))
+            .env("PROBE_RS_PROTOCOL", self.lent.word("protocol"))
+            .env("PROBE_RS_NON_INTERACTIVE", "true")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn on_chip(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.env("PROBE_RS_CHIP", self.lent.word("chip"));
+        command
+    }
+}
+
+/// Everything that a program says, as it comes.
+fn said(child: &mut Child) -> Receiver<String> {
+    let (sender, lines) = channel();
+    let listen = |stream: Box<dyn std::io::Read + Send>| {
+        let sender = sender.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+    };
+    listen(Box::new(child.stdout.take().unwrap()));
+    listen(Box::new(child.stderr.take().unwrap()));
+    lines
+}
+
+/// Runs a program to its end, which is a good one.
+fn done(mut command: Command) -> String {
+    let mut child = command.spawn().unwrap();
+    let lines = said(&mut child);
+    let mut text = String::new();
+    while let Ok(line) = lines.recv_timeout(PATIENCE) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let _ = child.kill();
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{command:?}: {status}\n{text}");
+    text
+}
+
+/// Runs a program that does not end until it has said all of these.
+fn until(mut command: Command, wanted: &[&str]) {
+    let mut child = command.spawn().unwrap();
+    let lines = said(&mut child);
+    let mut text = String::new();
+    while !wanted.iter().all(|it| text.contains(it)) {
+        let Ok(line) = lines.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            panic!("{command:?}: {wanted:?} are not all in\n{text}");
+        };
+        text.push_str(&line);
+        text.push('\n');
+    }
+    // Without a terminal it does not listen to Ctrl-C.
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Run where `PROBE_RS` names the program (`cargo install probe-rs-tools`), and said otherwise, in CI too:
+/// building it takes ten minutes, and the driver that it has for such boards is tested from its library
+/// everywhere (`machine/tests/probe/black_magic.rs`).
+#[test]
+fn the_stock_command_line_flashes_and_reads_a_lent_board() {
+    let Some(program) = std::env::var_os("PROBE_RS") else {
+        eprintln!("SKIPPED: set PROBE_RS to a probe-rs program to try it");
+        return;
+    };
+    let lent = Lent::start();
+    let stock = Stock {
+        program,
+        lent: &lent,
+    };
+    let elf: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../machine/tests/probe/firmware/probe-firmware.elf");
+    let elf = elf.to_str().unwrap();
+
+    let text = done(stock.command(&["info", "--verbose"]));
+    assert!(
+        text.contains("0xe00ff000 ROM Table (Class 1), Designer: STMicroelectronics"),
+        "{text}"
+    );
+    done(stock.on_chip(&["download", "--verify", elf]));
+    done(stock.on_chip(&["verify", elf]));
+    let text = done(stock.on_chip(&["read", "b32", "0x08000000", "2"]));
+    // The end of RAM, and an address in flash memory.
+    assert!(text.contains("08000000: 20040000 08000"), "{text}");
+    done(stock.on_chip(&["write", "b32", "0x2003F000", "0xC0FFEE11"]));
+    let text = done(stock.on_chip(&["read", "b32", "0x2003F000", "1"]));
+    assert!(text.contains("c0ffee11"), "{text}");
+    done(stock.on_chip(&["reset"]));
+    let heard = ["ready", "up with RTT at 16000000 Hz"];
+    until(stock.on_chip(&["attach", elf]), &heard);
+    until(stock.on_chip(&["run", elf]), &heard);
 }
