@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -18,16 +18,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `twinbench probe serve`.
 struct Lent {
-    child: Child,
+    child: Ends,
     /// What other programs are told: `probe`, `protocol`, `chip`.
     said: Value,
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Lent {
@@ -41,7 +34,10 @@ impl Lent {
         let mut printed = BufReader::new(child.stdout.take().unwrap());
         printed.read_line(&mut line).unwrap();
         let said = serde_json::from_str(&line).unwrap();
-        Self { child, said }
+        Self {
+            child: Ends(child),
+            said,
+        }
     }
 
     fn word(&self, name: &str) -> &str {
@@ -62,9 +58,19 @@ fn a_board_is_lent_to_other_programs() {
     let mut answers = vec![0; expected.len()];
     client.read_exact(&mut answers).unwrap();
     assert_eq!(String::from_utf8_lossy(&answers), expected);
-    let id = lent.child.id().to_string();
+    let id = lent.child.0.id().to_string();
     Command::new("kill").args(["-INT", &id]).status().unwrap();
-    assert!(lent.child.wait().unwrap().success());
+    assert!(lent.child.0.wait().unwrap().success());
+}
+
+/// A program that ends with its owner.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The stock program on a lent board.
@@ -115,42 +121,39 @@ fn said(child: &mut Child) -> Receiver<String> {
 
 /// Runs a program to its end, which is a good one.
 fn done(mut command: Command) -> String {
-    let mut child = command.spawn().unwrap();
-    let lines = said(&mut child);
+    let mut child = Ends(command.spawn().unwrap());
+    let lines = said(&mut child.0);
     let mut text = String::new();
     while let Ok(line) = lines.recv_timeout(PATIENCE) {
         text.push_str(&line);
         text.push('\n');
     }
-    let _ = child.kill();
-    let status = child.wait().unwrap();
+    let _ = child.0.kill();
+    let status = child.0.wait().unwrap();
     assert!(status.success(), "{command:?}: {status}\n{text}");
     text
 }
 
 /// Runs a program that does not end until it has said all of these.
 fn until(mut command: Command, wanted: &[&str]) {
-    let mut child = command.spawn().unwrap();
-    let lines = said(&mut child);
+    // Without a terminal it does not listen to Ctrl-C.
+    let mut child = Ends(command.spawn().unwrap());
+    let lines = said(&mut child.0);
     let mut text = String::new();
     while !wanted.iter().all(|it| text.contains(it)) {
         let Ok(line) = lines.recv_timeout(PATIENCE) else {
-            let _ = child.kill();
             panic!("{command:?}: {wanted:?} are not all in\n{text}");
         };
         text.push_str(&line);
         text.push('\n');
     }
-    // Without a terminal it does not listen to Ctrl-C.
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 /// Run where `PROBE_RS` names the program (`cargo install probe-rs-tools`), and said otherwise, in CI too:
 /// building it takes ten minutes, and the driver that it has for such boards is tested from its library
 /// everywhere (`machine/tests/probe/black_magic.rs`).
 #[test]
-fn the_stock_command_line_flashes_and_reads_a_lent_board() {
+fn the_stock_command_line_flashes_and_debugs_a_lent_board() {
     let Some(program) = std::env::var_os("PROBE_RS") else {
         eprintln!("SKIPPED: set PROBE_RS to a probe-rs program to try it");
         return;
@@ -181,4 +184,47 @@ fn the_stock_command_line_flashes_and_reads_a_lent_board() {
     let heard = ["ready", "up with RTT at 16000000 Hz"];
     until(stock.on_chip(&["attach", elf]), &heard);
     until(stock.on_chip(&["run", elf]), &heard);
+    debugged(&stock, elf);
+}
+
+/// GDB through the stock program: a breakpoint, the callers, a step.
+fn debugged(stock: &Stock<'_>, elf: &str) {
+    let debugger = "gdb-multiarch";
+    if Command::new(debugger).arg("--version").output().is_err() {
+        eprintln!("SKIPPED: {debugger} is not installed");
+        return;
+    }
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let arguments = [
+        "gdb",
+        "--reset-halt",
+        "--gdb-connection-string",
+        &address,
+        elf,
+    ];
+    let mut stub = Ends(stock.on_chip(&arguments).spawn().unwrap());
+    let lines = said(&mut stub.0);
+    while !lines.recv_timeout(PATIENCE).unwrap().contains(&address) {}
+    let mut session = Command::new(debugger);
+    session.args(["-nx", "-batch", elf]);
+    for line in [
+        "set tcp connect-timeout 30",
+        &format!("target remote {address}"),
+        "hbreak main",
+        "continue",
+        "backtrace",
+        "stepi",
+        "x/1xw 0x08000000",
+        "detach",
+    ] {
+        session.args(["-ex", line]);
+    }
+    session.stdin(Stdio::null());
+    session.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let text = done(session);
+    for part in ["Breakpoint 1, ", "#0  probe_firmware::", "0x20040000"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
 }
