@@ -24,6 +24,8 @@ pub(super) struct Work {
     pub(super) events: Vec<Event>,
     /// What is to leave through sockets, in order; the server takes it after the commit.
     pub(super) sockets: Vec<HubOutput>,
+    /// The latest event that the recording has.
+    told: VirtualTime,
 }
 
 impl Session {
@@ -341,6 +343,13 @@ impl Session {
     /// Gives the recorder every event before `end`; those at `end` wait for what the next step
     /// adds to the same instant, so that the canonical order holds across steps.
     pub(super) fn scribe_events(&mut self, end: VirtualTime) -> Result<(), Error> {
+        // A call that really leaves is answered steps after it was made, which are told already.
+        let told = self.work.told;
+        for event in &mut self.work.events {
+            if event.room == Room::Connectors {
+                event.time = event.time.max(told);
+            }
+        }
         self.watched.see(&self.work.events);
         let events = std::mem::take(&mut self.work.events);
         for event in events {
@@ -354,6 +363,7 @@ impl Session {
             {
                 self.series.alert(&device, event.time, text);
             }
+            self.work.told = self.work.told.max(event.time);
             self.scribe.push(event);
         }
         self.watched.kept(self.work.events.len());
