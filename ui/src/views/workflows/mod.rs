@@ -205,12 +205,20 @@ fn Instance(id: String) -> impl IntoView {
     });
     let act = {
         let path = path.clone();
+        let id = StoredValue::new(id.clone());
         move |what: &'static str| {
             let path = format!("{path}/{what}");
             Callback::new(move |()| {
-                app.act_then(path.clone(), json!({}), move |_| {
+                let id = id.get_value();
+                app.act_then(path.clone(), json!({}), move |answer| {
                     app.say("ok", w::WORKFLOW_DONE, "");
-                    asked.again();
+                    // What is restarted runs as another instance.
+                    let now = text(&answer, &["instance"]);
+                    if what == "restart" && !now.is_empty() && now != id {
+                        app.go(&Route::Workflows(Some(now)));
+                    } else {
+                        asked.again();
+                    }
                 });
             })
         }
