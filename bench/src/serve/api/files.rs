@@ -51,7 +51,6 @@ pub(super) fn router() -> Router<Shared> {
             post(new).layer(axum::extract::DefaultBodyLimit::max(LONGEST_FIRMWARE)),
         )
         .route("/bench/recordings", get(recordings))
-        .route("/bench/recordings/open", post(open_recording))
         .route("/bench/recordings/compare", get(compare))
         .route(
             "/bench/recordings/import",
@@ -318,28 +317,6 @@ async fn recordings(State(shared): State<Shared>) -> Answer<Vec<Value>> {
         Ok(Json(all))
     })
     .await
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
-
-/// A recording is looked at by replaying it.
-async fn open_recording(
-    State(shared): State<Shared>,
-    body: Result<Json<Named>, JsonRejection>,
-) -> Answer<Value> {
-    let Json(Named { name }) = body?;
-    let path = recording(&out(&shared).await?, &name)?;
-    Err(ApiError::new(
-        StatusCode::NOT_IMPLEMENTED,
-        "this process serves its one bench",
-        format!(
-            "replay it with: twinbench replay {0}; or open {0} in Foxglove or PlotJuggler",
-            path.display()
-        ),
-    ))
 }
 
 /// A recording of the list by its name, and nothing else on this disk.
