@@ -12,6 +12,7 @@ mod pace;
 mod past;
 mod routes;
 mod running;
+mod search;
 mod view;
 
 use std::{
@@ -58,7 +59,8 @@ pub(crate) enum Command {
     /// Plays, pauses, steps; answers with where the bench then stands.
     Time(Option<TimeRequest>, oneshot::Sender<PageStatus>),
     /// Runs until an event is such as asked for, at most to a time, and stands; answers with the
-    /// event and where the bench then stands.
+    /// event and where the bench then stands. Others are served meanwhile; it ends without the event
+    /// when somebody plays, pauses or steps, or whoever asked has gone.
     RunTo(
         Wanted,
         VirtualTime,
@@ -160,6 +162,8 @@ pub struct Server {
     calls: Vec<(InvocationId, oneshot::Sender<MethodResult>)>,
     watcher: view::Watcher,
     clock: pace::Clock,
+    /// The event that is run to.
+    search: Option<search::Search>,
     workers: Option<EngineJobs>,
     /// Ends the Durable Task server, which lets its last answers go first.
     closing: Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>,
@@ -227,6 +231,7 @@ pub fn open(doors: Doors<'_>) -> Result<Server, Error> {
         calls: Vec::new(),
         watcher,
         clock: pace::Clock::default(),
+        search: None,
         workers,
         closing,
         hub,
@@ -365,6 +370,9 @@ impl Server {
 
     /// Hands what is new to those who look.
     fn look(&mut self, session: &mut Session) {
+        if let Some(search) = &mut self.search {
+            search.look(session, &mut self.watcher);
+        }
         if self.api.is_some() {
             let (paused, speed) = (self.clock.is_paused(), self.clock.speed());
             self.watcher.look(session, paused, speed);
@@ -400,6 +408,7 @@ impl Server {
                 session.step(end)?;
                 self.answer_sockets(session)?;
             }
+            self.search_on(session)?;
             match &mut self.workers {
                 Some(workers) => session.serve_workers(workers)?,
                 None => session.commit()?,
@@ -412,10 +421,13 @@ impl Server {
             self.tell_methods(session);
             self.waits.look(session, target.max(session.now()))?;
             self.look(session);
-            let wait = self
-                .clock
-                .wall_until(session.next_step(VirtualTime::MAX))
-                .min(Duration::from_millis(50));
+            let wait = match &self.search {
+                Some(_) => Duration::ZERO,
+                None => self
+                    .clock
+                    .wall_until(session.next_step(VirtualTime::MAX))
+                    .min(Duration::from_millis(50)),
+            };
             let next = self.next(wait);
             if !matches!(next, Next::Nothing) {
                 session.run_until(self.clock.now(session.now()))?;
@@ -496,24 +508,38 @@ impl Server {
         }
     }
 
-    /// Runs until an event is such as asked for, at most to `limit`, as fast as the work allows. It
-    /// then stands at the end of the step in which that happened.
-    fn run_to(
-        &mut self,
-        session: &mut Session,
-        limit: VirtualTime,
-        wanted: &mut dyn FnMut(&Event) -> bool,
-    ) -> Result<Option<Event>, Error> {
-        // What has happened already is not waited for.
-        self.watcher.find(session, &mut |_| false);
-        let mut found = None;
-        while found.is_none() && session.now() < limit {
-            session.step(session.next_step(limit))?;
-            self.answer_sockets(session)?;
-            found = self.watcher.find(session, wanted);
+    /// Goes on for a slice with the search for an event, if there is one; at its end the bench
+    /// stands at the end of the step in which the event happened.
+    fn search_on(&mut self, session: &mut Session) -> Result<(), Error> {
+        let Some(mut search) = self.search.take() else {
+            return Ok(());
+        };
+        let mut sockets = Vec::new();
+        let hub = &self.hub;
+        search.go_on(session, &mut self.watcher, |session| {
+            sockets.clear();
+            session.answer_sockets(&mut sockets)?;
+            if let Some(hub) = hub {
+                hub.apply(&sockets);
+            }
+            Ok(())
+        })?;
+        if search.is_over(session) {
+            session.answer_now()?;
+            search.tell(self.status(session));
+        } else {
+            self.search = Some(search);
         }
-        session.answer_now()?;
-        Ok(found)
+        Ok(())
+    }
+
+    /// Ends the search for an event where it stands.
+    fn let_it_be(&mut self, session: &mut Session) -> Result<(), Error> {
+        if let Some(search) = self.search.take() {
+            session.answer_now()?;
+            search.tell(self.status(session));
+        }
+        Ok(())
     }
 
     /// Answers a command at the session's current time.
@@ -538,14 +564,17 @@ impl Server {
             Command::Ask(what) => what(session),
             Command::Time(request, reply) => {
                 if let Some(request) = request {
+                    self.let_it_be(session)?;
                     self.clock.turn(&request, session)?;
                 }
                 let _ = reply.send(self.status(session));
             }
-            Command::RunTo(mut wanted, limit, reply) => {
+            Command::RunTo(wanted, limit, reply) => {
+                self.let_it_be(session)?;
                 self.clock.stand();
-                let found = self.run_to(session, limit, &mut wanted)?;
-                let _ = reply.send((found, self.status(session)));
+                let search =
+                    search::Search::begin(wanted, limit, reply, session, &mut self.watcher);
+                self.search = Some(search);
             }
             Command::Method(device, call, reply) => match session.call_method(&device, call) {
                 Ok(number) => {

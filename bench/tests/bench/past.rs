@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use twinbench_recording::Reader;
 
-use crate::serve::{Served, serve};
+use crate::serve::{Served, serve, serve_with};
 
 /// A bench that was opened beside the served one.
 struct Beside {
@@ -160,6 +160,61 @@ fn a_condition_stops_at_its_first_crossing() {
     let ran = time(&served, &condition).1;
     assert_eq!(ran["found"], Value::Null, "{ran}");
     assert_eq!(ran["status"]["virtualNanos"], before + 30_000_000_000);
+}
+
+#[test]
+fn a_long_way_holds_nobody_up_and_is_let_be() {
+    let served = serve("20s");
+    served.wait_for(20);
+    let before = time(&served, &json!({"do": "pause"})).1;
+    let day = 86_400_000_000_000u64;
+    let never = json!({"do": "run-to", "kind": "d2c", "source": "nobody", "limit_ns": day});
+    let virtual_nanos = |status: &Value| status["virtualNanos"].as_u64().unwrap();
+    let goes_on = |from: u64| {
+        for _ in 0..600 {
+            let now = virtual_nanos(&served.get("/bench/status").1);
+            if now > from {
+                return now;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("it stands at {from} ns")
+    };
+    let ran = std::thread::scope(|scope| {
+        let waits = scope.spawn(|| time(&served, &never).1);
+        // Asked on the way, it answers.
+        let there = goes_on(virtual_nanos(&before));
+        goes_on(there);
+        time(&served, &json!({"do": "pause"}));
+        waits.join().unwrap()
+    });
+    assert_eq!(ran["found"], Value::Null, "{ran}");
+    assert_eq!(ran["status"]["paused"], true, "{ran}");
+    let ended = virtual_nanos(&ran["status"]);
+    assert!(ended < virtual_nanos(&before) + day, "{ran}");
+    assert_eq!(virtual_nanos(&served.get("/bench/status").1), ended);
+}
+
+#[test]
+fn a_session_with_others_is_not_made_again() {
+    // Nobody has to answer there.
+    let broker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = broker.local_addr().unwrap().port();
+    let bridge = format!(
+        "\n[[bridge]]\nname = \"plant\"\nbroker = \"mqtt://127.0.0.1:{port}\"\n[[bridge.rule]]\ntopic = \"plant/{{line}}/+\"\ndevice = \"line-{{line}}\"\n"
+    );
+    let cases = [
+        ("\n[durable_task]\nlisten = true\nport = 0\n", "workers"),
+        (&*bridge, "other brokers"),
+    ];
+    for (more, who) in cases {
+        let served = serve_with(&[], more);
+        time(&served, &json!({"do": "pause"}));
+        let (status, refused) = time(&served, &json!({"do": "seek", "at": 0}));
+        assert_eq!(status, 409, "{refused}");
+        let why = format!("cannot be made again: {who} take part");
+        assert!(refused.to_string().contains(&why), "{refused}");
+    }
 }
 
 #[test]

@@ -101,7 +101,8 @@ pub struct Opened {
 }
 
 /// `POST /bench/time` with `"do": "run-to"`: runs as fast as the work allows until an event is such
-/// as this, and stands. Answered with [`RanTo`].
+/// as this, and stands. Others are served meanwhile; it ends without the event when somebody plays,
+/// pauses or steps, or whoever asked hangs up. Answered with [`RanTo`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunTo {

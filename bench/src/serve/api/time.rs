@@ -21,7 +21,7 @@ use crate::serve::{Command, past::Origin, routes::Shared};
 
 /// How far a search for an event goes, unless it is said.
 const USUAL: VirtualDuration = VirtualDuration::from_secs(3_600);
-/// How far it goes at most: nobody else is answered meanwhile.
+/// How far it goes at most.
 const FARTHEST: VirtualDuration = VirtualDuration::from_secs(24 * 3_600);
 /// Speeds that can be asked for.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1_000.0;
