@@ -10,7 +10,7 @@ use crate::{
     Error, Marker, Point, Severity, Theme,
     axis::{TimeAxis, ValueAxis},
     color_of,
-    dash::dashes,
+    dash::{columns, dashes, is_dense},
     pen::{Medium, Pen, Weight},
 };
 
@@ -278,7 +278,12 @@ fn draw_line<DB: DrawingBackend>(
             [] => {}
             [point] => pen.dot(*point, 2.0, color)?,
             _ if second => {
-                for dash in dashes(run, 5.0, 3.0) {
+                let dashes = if is_dense(run) {
+                    columns(run, 8.0, 4.0)
+                } else {
+                    dashes(run, 5.0, 3.0)
+                };
+                for dash in dashes {
                     pen.line(&dash, color, LINE)?;
                 }
             }

@@ -68,7 +68,7 @@ impl Theme {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Toast {
     /// Tells toasts apart.
-    pub(crate) id: u32,
+    pub(crate) id: u64,
     /// `ok`, `bad` or nothing.
     pub(crate) class: &'static str,
     /// What happened.
@@ -122,7 +122,7 @@ pub(crate) struct App {
     /// Who takes commands before the bench does: a recording that is open. It says whether it did.
     pub(crate) first: StoredValue<Option<Callback<Command, bool>>>,
     place: StoredValue<Place>,
-    count: StoredValue<u32>,
+    count: StoredValue<u64>,
 }
 
 impl App {
@@ -189,6 +189,13 @@ impl App {
         })
     }
 
+    /// A number that nobody else on this page has.
+    pub(crate) fn number(self) -> u64 {
+        let number = self.count.get_value();
+        self.count.set_value(number.wrapping_add(1));
+        number
+    }
+
     /// Where the API is.
     pub(crate) fn place(self) -> Place {
         self.place.get_value()
@@ -239,8 +246,7 @@ impl App {
 
     /// A short word that goes by itself.
     pub(crate) fn say(self, class: &'static str, what: impl Into<String>, next: impl Into<String>) {
-        let id = self.count.get_value();
-        self.count.set_value(id.wrapping_add(1));
+        let id = self.number();
         let toast = Toast {
             id,
             class,

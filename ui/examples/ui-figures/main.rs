@@ -227,6 +227,10 @@ async fn live(world: &World, seconds: u64) {
     let memory = "return performance.memory.usedJSHeapSize";
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (ticks, before) = (work(), world.js(memory).await);
+    world
+        .js("window.spent = 0; const inner = window.requestAnimationFrame; window.requestAnimationFrame = (f) => inner((t) => { const a = performance.now(); f(t); window.spent += performance.now() - a; });
+             const send = window.send; window.send = (d) => { const a = performance.now(); send(d); window.spent += performance.now() - a; }")
+        .await;
     let start = harness::now();
     world.js("window.gaps.length = 0").await;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -236,6 +240,12 @@ async fn live(world: &World, seconds: u64) {
     println!(
         "{:<46} {busy:5.1} % of a core; {} of {} frames late in {took:.0} s",
         "100 live channels at 50 Hz", gaps[1], gaps[0]
+    );
+    let spent = world.js("return window.spent").await.as_f64();
+    println!(
+        "{:<46} {:5.1} ms of script in a second of it",
+        "frames and readings",
+        spent.unwrap_or(0.0) / took
     );
     let after = world.js(memory).await;
     let mib = |bytes: &Value| bytes.as_f64().unwrap_or(0.0) / 1_048_576.0;
@@ -308,17 +318,28 @@ async fn main() {
         .iter()
         .position(|word| word == "--minutes")
         .and_then(|at| words.get(at + 1)?.parse::<u64>().ok());
+    // `--only live`, `--only list`, `--only points`: one of them.
+    let only = words.iter().position(|word| word == "--only");
+    let only = only.and_then(|at| words.get(at + 1)).cloned();
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
     size();
     let world = World::open("fixtures/benches/journey.toml", "70s").await;
     begin(&world).await;
     world.press(" ").await;
-    a_million_points(&world).await;
-    again(&world).await;
-    live(&world, minutes.map_or(30, |minutes| minutes * 60)).await;
-    again(&world).await;
-    a_long_list(&world).await;
+    if wanted("points") {
+        a_million_points(&world).await;
+        again(&world).await;
+    }
+    if wanted("live") {
+        live(&world, minutes.map_or(30, |minutes| minutes * 60)).await;
+        again(&world).await;
+    }
+    if wanted("list") {
+        a_long_list(&world).await;
+    }
     match std::env::var("TWINBENCH_UPLOT") {
-        Ok(library) => the_peer(&world, &library).await,
+        Ok(library) if wanted("points") => the_peer(&world, &library).await,
+        Ok(_) => {}
         Err(_) => println!("uPlot is not here: npm install uplot"),
     }
     world.close().await;

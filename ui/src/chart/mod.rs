@@ -8,6 +8,7 @@ mod desk;
 mod export;
 mod pane;
 mod time_view;
+mod turns;
 
 pub(crate) use canvas::theme_of_page;
 pub(crate) use data::{Channels, Kind, rows};

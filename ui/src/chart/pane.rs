@@ -11,6 +11,7 @@ use super::{
     desk::{Desk, Export, PaneSpec},
     export,
     time_view::TimeView,
+    turns::take_turn,
 };
 use crate::{
     app::App,
@@ -172,19 +173,36 @@ pub(crate) fn PaneView(
         spec.track();
         desk.view.track();
         app.theme.track();
-        if !desk.paused.get() {
-            app.tick.track();
-        }
         plan();
     });
+    // The clock moves what follows it, also when nothing comes.
+    let clock = StoredValue::new(0_u64);
     let flowed = StoredValue::new(0.0);
     let waiting = StoredValue::new(false);
+    // What flows is drawn in turn with the other panes.
+    let turn = app.number();
+    let flow = move || {
+        take_turn(turn, move || {
+            // One that is drawn anyway, or has gone, lets its turn pass.
+            if asked.try_get_value() == Some(false) {
+                draw();
+            }
+        });
+    };
+    Effect::new(move || {
+        app.tick.track();
+        let now = app.shown.get_untracked();
+        if !desk.paused.get() && clock.get_value() != now {
+            clock.set_value(now);
+            flow();
+        }
+    });
     Effect::new(move || {
         app.samples.track();
         let since = js_sys::Date::now() - flowed.get_value();
         if since >= FLOWING {
             flowed.set_value(js_sys::Date::now());
-            plan();
+            flow();
         } else if !waiting.get_value() {
             waiting.set_value(true);
             let rest = std::time::Duration::from_millis((FLOWING - since).max(1.0) as u64);
@@ -193,7 +211,7 @@ pub(crate) fn PaneView(
                     // The pane may have gone meanwhile.
                     if waiting.try_set_value(false).is_none() {
                         flowed.set_value(js_sys::Date::now());
-                        plan();
+                        flow();
                     }
                 },
                 rest,
