@@ -8,7 +8,9 @@ use super::{BoardError, BoardFile, BoardOutput, BusDevice, Level, output::Names}
 use crate::{
     image::Image,
     machine::{Chip, NextWake, Stop},
-    sensors::{Hts221, I2cDevice, Lis2mdl, Lps22hb, Lsm6dsl, RegisterDevice, Ssd1306},
+    sensors::{
+        Hts221, I2cDevice, Lis2mdl, Lps22hb, Lsm6dsl, RegisterDevice, Ssd1306, Surroundings,
+    },
     snapshot::{Snapshot, SnapshotError},
     stm32::{DeviceId, I2c, Rcc, ResetCause, Rng, Usart, f412},
 };
@@ -155,6 +157,28 @@ impl Board {
             return Err(no_such("quantity", quantity, self.quantities()));
         }
         self.for_each_device(|device| device.set(quantity, value));
+        Ok(())
+    }
+
+    /// Lets a quantity follow what `make` makes, one for each sensor that measures it. It is asked
+    /// now and when the firmware addresses the sensor; a value that is set takes its place.
+    ///
+    /// # Errors
+    /// When no sensor of the board measures the quantity.
+    pub fn follow(
+        &mut self,
+        quantity: &str,
+        make: impl Fn() -> Box<dyn Surroundings>,
+    ) -> Result<(), BoardError> {
+        if !self.quantities().contains(quantity) {
+            return Err(no_such("quantity", quantity, self.quantities()));
+        }
+        let now = self.now();
+        self.for_each_device(|device| {
+            if device.quantities().contains(&quantity) {
+                device.follow(quantity, make(), now);
+            }
+        });
         Ok(())
     }
 

@@ -9,6 +9,12 @@ use crate::{
     snapshot::{Loader, Saver, SnapshotError},
 };
 
+/// What a quantity is around a board, as a function of the board's time and of nothing else.
+pub trait Surroundings: Send + std::fmt::Debug {
+    /// The value at a time, and the time from which another one holds. Finite.
+    fn at(&mut self, now: VirtualTime) -> (f64, VirtualTime);
+}
+
 /// A device on an I2C bus, as the bus sees it.
 pub trait I2cDevice: Any + Send {
     /// Name as its data sheet writes it: `HTS221`.
@@ -35,8 +41,13 @@ pub trait I2cDevice: Any + Send {
     }
 
     /// Sets what it measures, in the quantity's unit (°C, %RH, hPa, mG, mg, mdps); beyond its
-    /// range it shows the end of the range. Quantities that it does not measure are ignored.
+    /// range it shows the end of the range. Quantities that it does not measure are ignored. What
+    /// is set so takes the place of what the quantity followed.
     fn set(&mut self, _quantity: &str, _value: f64) {}
+
+    /// From now on a quantity that it measures is what `source` says; it is asked when the device is
+    /// addressed, and not before.
+    fn follow(&mut self, _quantity: &str, _source: Box<dyn Surroundings>, _now: VirtualTime) {}
 
     /// Hands out all of its state.
     fn save(&self, out: &mut Saver);

@@ -1,7 +1,8 @@
 //! Devices on an I2C bus: the sensors and the display of the AZ3166.
 //!
 //! What a sensor measures is set from outside in physical units and reaches its registers as on
-//! the real part: rounded to its resolution, at the next sample of its data rate.
+//! the real part: rounded to its resolution, at the next sample of its data rate. What it measures
+//! may follow a function of time ([`Surroundings`]), which is asked when the firmware asks.
 
 mod device;
 mod hts221;
@@ -12,7 +13,7 @@ mod registers;
 mod sampler;
 mod ssd1306;
 
-pub use device::I2cDevice;
+pub use device::{I2cDevice, Surroundings};
 pub use hts221::Hts221;
 pub use lis2mdl::Lis2mdl;
 pub use lps22hb::Lps22hb;

@@ -19,7 +19,7 @@ pub(crate) use signal::SavedSignal;
 /// What the bytes of a snapshot begin with.
 const MAGIC: [u8; 4] = *b"TWBS";
 /// Version of the bytes. A change of any peripheral's saved fields is a new version.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Bytes in a page of RAM.
 pub(crate) const PAGE: usize = 4096;
 

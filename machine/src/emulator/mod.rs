@@ -10,9 +10,10 @@
 //! costs no slices.
 //!
 //! # Sensors
-//! A generator is asked on a fixed grid of [`SENSOR_PERIOD`], whatever the steps in which the
-//! machine is run, and its value is what the sensors measure from then on, each at its own rate.
-//! A value set by hand takes the generator's place for good.
+//! A generator's value on a fixed grid of [`SENSOR_PERIOD`] is what the sensors measure from then
+//! on, each at its own rate, whatever the steps in which the machine is run. The generator is asked
+//! when the firmware addresses the sensor: what nobody reads is never drawn. A value set by hand
+//! takes the generator's place for good.
 
 pub(crate) mod console;
 mod debug;
@@ -20,6 +21,7 @@ mod gdb_port;
 mod inspect;
 mod options;
 mod state;
+mod surroundings;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -33,7 +35,7 @@ use twinbench_emulator::{
 };
 use twinbench_model::{VirtualDuration, VirtualTime};
 
-use self::console::Console;
+use self::{console::Console, surroundings::Generated};
 pub use self::{gdb_port::DebuggedMachine, options::EmulatorOptions};
 use crate::{
     Capabilities, Debug, Error, Halt, Inspect, Machine, Name, Output, OutputKind, Snapshots,
@@ -42,7 +44,7 @@ use crate::{
     modem::{Modem, ModemOutput},
 };
 
-/// How often a generator behind a sensor is asked. The sensors' own rates are 1 to 12.5 Hz.
+/// How often the value of a generator behind a sensor may change. The sensors' own rates are 1 to 12.5 Hz.
 pub const SENSOR_PERIOD: VirtualDuration = VirtualDuration::from_millis(100);
 
 /// The quantities that the AZ3166's sensors measure: °C, %RH, hPa, mG, mg and mdps.
@@ -68,9 +70,6 @@ pub struct EmulatorMachine {
     start: VirtualTime,
     now: VirtualTime,
     modem: Option<Attached>,
-    sensors: BTreeMap<String, Sampler>,
-    /// When the generators are asked next; none when all of them are constant.
-    next_sample: Option<VirtualTime>,
     consoles: BTreeMap<String, Console>,
     leds: BTreeMap<(u8, u8), Name>,
     /// What left the chip dated after the end of a slice.
@@ -130,7 +129,6 @@ impl EmulatorMachine {
         provision(&mut board, &options)?;
 
         let known = board.quantities();
-        let mut sensors = BTreeMap::new();
         for (quantity, generator) in &options.sensors {
             if !known.contains(quantity.as_str()) {
                 let names: Vec<_> = known.iter().copied().collect();
@@ -141,7 +139,13 @@ impl EmulatorMachine {
             }
             let sampler = Sampler::new(generator, &key, quantity)
                 .map_err(|cause| Error::Setting(format!("sensor {quantity}: {cause}")))?;
-            sensors.insert(quantity.clone(), sampler);
+            let generated = Generated {
+                sampler,
+                start: options.start,
+            };
+            board
+                .follow(quantity, || Box::new(generated.clone()))
+                .map_err(refused)?;
         }
 
         let file = board.file();
@@ -176,13 +180,11 @@ impl EmulatorMachine {
             .iter()
             .map(|(name, pin)| ((pin.port, pin.pin), Name::Owned(name.clone())))
             .collect();
-        let mut machine = Self {
+        Ok(Self {
             board,
             start: options.start,
             now: options.start,
             modem,
-            sensors,
-            next_sample: Some(options.start),
             consoles,
             leds,
             ahead: Vec::new(),
@@ -191,9 +193,7 @@ impl EmulatorMachine {
             symbols: None,
             debugger: None,
             to_debugger: Vec::new(),
-        };
-        machine.sample();
-        Ok(machine)
+        })
     }
 
     /// The board, to look into.
@@ -235,9 +235,6 @@ impl EmulatorMachine {
     /// The end of the next slice, `t` at the latest.
     fn slice_end(&self, t: VirtualTime) -> VirtualTime {
         let mut end = t;
-        if let Some(sample) = self.next_sample {
-            end = end.min(sample);
-        }
         if let Some(attached) = &self.modem {
             let speaks = match self.board_wake() {
                 Wake::Busy => self.now,
@@ -261,9 +258,6 @@ impl EmulatorMachine {
         self.now = reached;
         self.collect();
         self.exchange(reached)?;
-        if self.next_sample.is_some_and(|sample| sample <= reached) {
-            self.sample();
-        }
         let halt = match stop {
             Stop::Reached => return Ok(None),
             Stop::Debug(_) => {
@@ -353,25 +347,6 @@ impl EmulatorMachine {
         }
         Ok(())
     }
-
-    /// Asks the generators and tells the sensors.
-    fn sample(&mut self) {
-        let now = self.now;
-        let mut changing = false;
-        for (quantity, sampler) in &mut self.sensors {
-            changing |= !sampler.is_constant();
-            // The quantity was found on the board, and a generator's values are finite.
-            let _ = self.board.set_sensor(quantity, sampler.at(now));
-        }
-        self.next_sample = changing.then(|| {
-            let grid = SENSOR_PERIOD.as_nanos();
-            VirtualTime::from_nanos(
-                (now.as_nanos() / grid)
-                    .saturating_add(1)
-                    .saturating_mul(grid),
-            )
-        });
-    }
 }
 
 /// Writes the device's settings where the devkit firmware looks for them.
@@ -436,9 +411,7 @@ impl Machine for EmulatorMachine {
                 _ => self.board.uart_input(&port, &bytes).map_err(refused),
             },
             Stimulus::Sensor { quantity, value } => {
-                self.board.set_sensor(&quantity, value).map_err(refused)?;
-                self.sensors.remove(&quantity);
-                Ok(())
+                self.board.set_sensor(&quantity, value).map_err(refused)
             }
             Stimulus::Button { name, pressed } => {
                 self.board.set_button(&name, pressed).map_err(refused)

@@ -8,7 +8,7 @@ use super::{EmulatorMachine, console::Line};
 use crate::{Error, Output, Snapshots, modem::Modem};
 
 /// What the bytes begin with, the version last.
-const MAGIC: [u8; 5] = *b"TWBM\x02";
+const MAGIC: [u8; 5] = *b"TWBM\x03";
 
 /// Everything but what the options give.
 #[derive(Serialize, Deserialize)]
@@ -16,9 +16,6 @@ struct State {
     board: Vec<u8>,
     /// The machine's time, counted from when it was switched on.
     now: VirtualTime,
-    next_sample: Option<VirtualTime>,
-    /// Quantities that a generator still decides.
-    generated: Vec<String>,
     modem: Option<Modem>,
     consoles: Vec<Line>,
     out: Vec<Output>,
@@ -37,8 +34,6 @@ impl Snapshots for EmulatorMachine {
         let state = State {
             board: board.map_err(|cause| Error::Snapshot(cause.to_string()))?,
             now: self.local(self.now),
-            next_sample: self.next_sample.map(|time| self.local(time)),
-            generated: self.sensors.keys().cloned().collect(),
             modem: self.modem.as_ref().map(|attached| attached.modem.clone()),
             consoles: self.consoles.values().map(|it| it.line().clone()).collect(),
             out: self.out.clone(),
@@ -68,9 +63,6 @@ impl Snapshots for EmulatorMachine {
             .restore(&board)
             .map_err(|cause| Error::Snapshot(cause.to_string()))?;
         self.now = self.global(state.now);
-        self.next_sample = state.next_sample.map(|time| self.global(time));
-        self.sensors
-            .retain(|quantity, _| state.generated.contains(quantity));
         if let (Some(attached), Some(modem)) = (&mut self.modem, state.modem) {
             attached.modem.restore(modem);
         }
