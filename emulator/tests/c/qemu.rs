@@ -75,3 +75,45 @@ fn nested_interrupts_with_every_grouping_and_the_system_timer() {
     let text = check(&["ticking.c"], &["-O1"]);
     assert!(text.is_empty() || text.contains("ticks 00000005"), "{text}");
 }
+
+/// One of the corners in `entries.c`, and what it must say at the least.
+fn entry(case: u32, wanted: &str) {
+    let text = check(&["entries.c"], &["-O1", &format!("-DCASE={case}")]);
+    assert!(text.is_empty() || text.contains(wanted), "{text}");
+}
+
+#[test]
+fn faultmask_holds_interrupts_back() {
+    entry(1, "while masked 00000000\npending 00100000\nafter 00000001");
+    entry(2, "after a handler 00000000");
+}
+
+#[test]
+fn stkalign_moves_a_frame_and_says_so() {
+    entry(3, "bit 9 00000001\nbit 9 of an aligned one 00000000");
+}
+
+#[test]
+fn tail_chained_handlers_stand_on_one_frame() {
+    entry(4, "ij frames apart 00000000");
+}
+
+#[test]
+fn an_interrupt_preempts_as_soon_as_its_mask_falls() {
+    entry(5, "jik");
+}
+
+#[test]
+fn a_fault_while_stacking_comes_before_the_call() {
+    entry(6, "m memory fault, CFSR 00000010");
+}
+
+#[test]
+fn an_interrupt_that_outranks_a_stacking_fault_arrives_late_and_runs_first() {
+    entry(7, "ib bus fault, CFSR 00001000");
+}
+
+#[test]
+fn a_protected_frame_faults_while_unstacking() {
+    entry(8, "sm memory fault, CFSR 00000008");
+}
