@@ -29,6 +29,7 @@ mod timer;
 mod unmodelled;
 mod usart;
 mod watchdog;
+mod wwdg;
 
 pub use adc::Adc;
 pub use ccm::Ccm;
@@ -48,4 +49,5 @@ pub use spi::{Spi, SpiPort};
 pub use timer::{Timer, TimerPort};
 pub use unmodelled::Unmodelled;
 pub use usart::{Usart, UsartPort};
-pub use watchdog::{Iwdg, Wwdg};
+pub use watchdog::Iwdg;
+pub use wwdg::Wwdg;

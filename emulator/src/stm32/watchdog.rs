@@ -1,4 +1,4 @@
-//! Watchdogs (RM0402, chapters 20 and 21).
+//! The independent watchdog (RM0402, chapter 20).
 
 use twinbench_model::VirtualTime;
 
@@ -97,68 +97,6 @@ impl Peripheral for Iwdg {
                 kind: SignalKind::Note("IWDG: expired, the chip is reset".into()),
             });
             cx.resets.push(WHOLE_CHIP);
-        }
-    }
-
-    fn reset(&mut self) {
-        *self = Self::new();
-    }
-}
-
-/// The window watchdog: registers are stored, starting it is noted by the bus.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Wwdg {
-    cfr: u32,
-}
-
-impl Default for Wwdg {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Wwdg {
-    /// Not started.
-    pub fn new() -> Self {
-        Self { cfr: 0x7F }
-    }
-}
-
-impl Peripheral for Wwdg {
-    crate::snapshot::saved_by_serde!();
-
-    fn name(&self) -> &'static str {
-        "WWDG"
-    }
-
-    fn read(&mut self, offset: u32, width: Width, _cx: &mut Context<'_>) -> Option<u32> {
-        let lanes = Lanes::new(offset, width);
-        let word = match lanes.register {
-            0x0 => 0x7F,
-            0x4 => self.cfr,
-            0x8 => 0,
-            _ => return None,
-        };
-        Some(lanes.extract(word))
-    }
-
-    fn write(
-        &mut self,
-        offset: u32,
-        width: Width,
-        value: u32,
-        _cx: &mut Context<'_>,
-    ) -> Option<()> {
-        let lanes = Lanes::new(offset, width);
-        match lanes.register {
-            // WDGA starts it.
-            0x0 if value & 0x80 != 0 => None,
-            0x0 | 0x8 => Some(()),
-            0x4 => {
-                self.cfr = lanes.merge(self.cfr, value) & 0x3FF;
-                Some(())
-            }
-            _ => None,
         }
     }
 
