@@ -181,3 +181,41 @@ fn gdb_at_its_port_while_the_bench_is_paused_and_while_it_runs() {
     assert_eq!(halt, Halt::Reached);
     assert_ne!(machine.next_wake(), Wake::Never);
 }
+
+/// A board that sleeps says until when, so that a bench may jump there; one that a client holds may
+/// not be jumped over, however long it would have slept.
+#[test]
+fn time_does_not_jump_over_a_board_that_a_client_holds() {
+    let until = |machine: &DebuggedMachine, busy: bool| {
+        for _ in 0..60_000 {
+            if (machine.next_wake() == Wake::Busy) == busy {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        panic!("the next wake is {:?}", machine.next_wake());
+    };
+    let mut machine = DebuggedMachine::new(devkit(), 0).unwrap();
+    machine.run_until(VirtualTime::from_secs(1)).unwrap();
+    assert_ne!(machine.next_wake(), Wake::Busy, "it sleeps");
+
+    let client = std::net::TcpStream::connect(machine.address()).unwrap();
+    until(&machine, true);
+    let registers = machine.registers();
+    // The bench goes on: it waits for the client, and the board stays where it is.
+    let done = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&done);
+    let bench = thread::spawn(move || {
+        assert_eq!(machine.registers(), registers);
+        let halt = machine.run_until(VirtualTime::from_secs(3));
+        told.store(true, Ordering::SeqCst);
+        (machine, halt)
+    });
+    thread::sleep(Duration::from_millis(300));
+    assert!(!done.load(Ordering::SeqCst), "it did not wait");
+
+    drop(client);
+    let (machine, halt) = bench.join().unwrap();
+    assert_eq!(halt.unwrap(), Halt::Reached);
+    until(&machine, false);
+}
