@@ -119,6 +119,31 @@ fn a_served_bench_goes_back_and_branches() {
     let stands = back.get("/bench/status")["virtualNanos"].as_u64().unwrap();
     assert_eq!(stands, at + 39_000_000_000);
 
+    // Whatever else is to be otherwise is done to the moment itself, which stands still.
+    let button = json!({"button": {"name": "a", "pressed": true}}).to_string();
+    let path = "/bench/devices/devkit-01/do";
+    let (status, _) = ask(&back.address, &back.key, "POST", path, &button);
+    assert_eq!(status, 200);
+    back.time(&json!({"do": "step", "by_ns": 1_000_000_000u64}));
+    let console = "/bench/devices/devkit-01/console/console?from=0";
+    // What is to be seen follows the bench.
+    while !back.get(console).to_string().contains("button: A") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(!served.get(console).1.to_string().contains("button: A"));
+
+    let opened = served.get("/bench/opened").1["opened"].clone();
+    let opened = opened.as_array().unwrap();
+    assert_eq!(opened.len(), 3, "{opened:?}");
+    for moment in opened {
+        let (status, closed) = served.ask_json("POST", "/bench/close", &moment.to_string());
+        assert_eq!(status, 200, "{closed}");
+    }
+    assert!(
+        back.out.join("session.mcap").exists(),
+        "its recording is closed"
+    );
+
     let (status, wrong) = time(&served, &json!({"do": "seek", "at": u64::MAX}));
     assert_eq!(status, 400, "{wrong}");
     assert!(wrong["hint"].as_str().unwrap().contains("until"), "{wrong}");

@@ -27,6 +27,8 @@ const MOST: usize = 4;
 #[derive(Clone, Default)]
 pub(in super::super) struct Others {
     all: Arc<Mutex<BTreeMap<PathBuf, Running>>>,
+    /// Moments that are being made.
+    making: Arc<Mutex<usize>>,
     recordings: LastOpened,
 }
 
@@ -101,15 +103,25 @@ impl Others {
         set: Option<&SetSensor>,
         page: &Path,
     ) -> Result<Opened, ApiError> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            return Err(ApiError::new(
-                StatusCode::CONFLICT,
-                format!("{MOST} other benches run in this process already"),
-                "close one (POST /bench/close), or: twinbench run --session FILE --from TIME",
-            ));
+        // Making a moment takes as long as the session's past: the others are not held up by it.
+        {
+            let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+            let there = self
+                .all
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .len();
+            if there + *making >= MOST {
+                return Err(ApiError::new(
+                    StatusCode::CONFLICT,
+                    format!("{MOST} other benches run in this process already"),
+                    "close one (POST /bench/close), or: twinbench run --session FILE --from TIME",
+                ));
+            }
+            *making += 1;
         }
         let begun = origin.branch(at, set, page);
+        *self.making.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         let (running, out) = begun.map_err(ApiError::refused)?;
         let address = format!("http://{}", running.address);
         let opened = Opened {
@@ -119,6 +131,7 @@ impl Others {
             at: at.as_nanos(),
             out: out.display().to_string(),
         };
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(out, running);
         Ok(opened)
     }
