@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod light;
 mod output;
 mod run;
 

@@ -295,7 +295,7 @@ fn unknown(what: &'static str, name: &str, known: &[&str]) -> BoardError {
     }
 }
 
-fn no_such(
+pub(super) fn no_such(
     what: &'static str,
     name: &str,
     available: impl IntoIterator<Item = impl AsRef<str>>,

@@ -73,6 +73,11 @@ impl Gpio {
         }
     }
 
+    /// The level that its output register gives a pin.
+    pub fn output(&self, pin: u8) -> bool {
+        self.odr >> (pin & 15) & 1 != 0
+    }
+
     /// Pins whose two bits in `register` are `code`.
     fn pairs(register: u32, code: u32) -> u16 {
         (0..16)

@@ -11,12 +11,14 @@ const SR: u32 = 0x10;
 const EGR: u32 = 0x14;
 const CCMR1: u32 = 0x18;
 const CCMR2: u32 = 0x1C;
+const CCER: u32 = 0x20;
 const CNT: u32 = 0x24;
 const PSC: u32 = 0x28;
 const ARR: u32 = 0x2C;
 const RCR: u32 = 0x30;
 const CCR1: u32 = 0x34;
 const CCR4: u32 = 0x40;
+const BDTR: u32 = 0x44;
 
 /// Bits of CR1.
 const CEN: u32 = 1;
@@ -52,8 +54,8 @@ pub struct TimerPort {
 ///
 /// The counter is computed from time, not ticked: it is exact and costs nothing while nobody asks.
 /// Modelled: up and down counting, one-pulse, preload of prescaler, reload and compare registers,
-/// update and compare flags and interrupts. Stored only: outputs (the compare registers that set a
-/// PWM's duty read back), captures, slave modes, DMA requests. Centre-aligned counting, external
+/// update and compare flags and interrupts, and a PWM's duty, for who asks ([`Timer::duty`]). Stored
+/// only: captures, slave modes, DMA requests. Centre-aligned counting, external
 /// clocks, DMA and the repetition counter are noted.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Timer {
@@ -117,6 +119,42 @@ impl Timer {
     pub fn compare(&self, channel: u8) -> Option<(u32, u32)> {
         let index = usize::from(channel.checked_sub(1)?);
         (channel <= self.port.channels).then(|| (self.ccr[index], self.arr))
+    }
+
+    /// How much of the time the output of channel 1..=4 is high now, 0 to 1 (RM0402, 17.4.7 and
+    /// 17.4.9). None where that cannot be said: no such channel, its output is off, or a mode that
+    /// changes the level at matches only.
+    pub fn duty(&self, channel: u8, now: VirtualTime) -> Option<f64> {
+        let index = channel
+            .checked_sub(1)
+            .filter(|_| channel <= self.port.channels)?;
+        let enable = self.stored[(CCER / 4) as usize] >> (4 * index);
+        // TIM1 and TIM8 let nothing out without MOE.
+        let main = !matches!(self.port.name, "TIM1" | "TIM8")
+            || self.stored[(BDTR / 4) as usize] >> 15 & 1 != 0;
+        let mode = self.stored[(CCMR1 / 4) as usize + usize::from(index / 2)] >> (index % 2 * 8);
+        if enable & 1 == 0 || !main || mode & 3 != 0 {
+            return None;
+        }
+        let compare = self.active_ccr[usize::from(index)];
+        let below = if self.running() {
+            (f64::from(compare) / (f64::from(self.active_arr) + 1.0)).min(1.0)
+        } else {
+            f64::from(u8::from(self.counter(now) < compare))
+        };
+        let active = match mode >> 4 & 7 {
+            4 => 0.0,
+            5 => 1.0,
+            6 => below,
+            7 => 1.0 - below,
+            _ => return None,
+        };
+        // CCxP: active is low.
+        Some(if enable & 2 == 0 {
+            active
+        } else {
+            1.0 - active
+        })
     }
 
     fn mask(&self) -> u32 {
