@@ -1,6 +1,10 @@
 //! Firmware for tests, compiled from the sources in `tests/firmware`.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 /// Compiles a bare-metal C program of `tests/firmware` with its linker script and gives its ELF
 /// file. `None`, said loudly, when the cross compiler is missing.
@@ -8,12 +12,11 @@ use std::{path::Path, process::Command};
 /// # Panics
 /// When the program does not compile; in CI also when the compiler is missing.
 pub(crate) fn compile(source: &str, script: &str, flags: &[&str]) -> Option<Vec<u8>> {
+    // Tests run beside each other, in one process or in many: each has a file of its own.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/firmware");
-    let name = format!(
-        "{}-{}.elf",
-        source.replace(['.', '/'], "-"),
-        flags.concat().replace(['=', '/'], "-")
-    );
+    let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let name = format!("{process}-{count}.elf");
     let elf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let result = Command::new("arm-none-eabi-gcc")
         .args([
@@ -34,7 +37,9 @@ pub(crate) fn compile(source: &str, script: &str, flags: &[&str]) -> Option<Vec<
         .output();
     match result {
         Ok(output) if output.status.success() => {
-            Some(std::fs::read(&elf).expect("the compiler wrote its output"))
+            let bytes = std::fs::read(&elf).expect("the compiler wrote its output");
+            let _ = std::fs::remove_file(&elf);
+            Some(bytes)
         }
         Ok(output) => panic!("{source}: {}", String::from_utf8_lossy(&output.stderr)),
         Err(error) => {
