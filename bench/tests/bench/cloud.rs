@@ -135,9 +135,9 @@ fn python_clients_meet_a_served_bench() {
     let mut device = connect(true);
     device.tell(&json!({"do": "send", "body": "over WebSocket"}));
     device.says("sent");
-    device.tell(&json!({"do": "upload", "blob": "a/b.txt", "body": "file", "ca": served.ca()}));
-    assert_eq!(device.says("stored"), 201);
-    assert_eq!(device.says("notified"), true);
+    device.tell(&json!({"do": "upload", "blob": "a/b.txt", "bodies": ["file"], "ca": served.ca()}));
+    assert_eq!(device.says("read"), "file");
+    assert_eq!(device.says("notified"), 201);
     let kept = served.folder.path().join("data/uploads");
     assert_eq!(
         std::fs::read_to_string(kept.join("meter/a/b.txt")).unwrap(),

@@ -14,7 +14,8 @@ use crate::functions::{Client, functions};
 use tokio::time::Instant;
 use twinbench_durabletask::{WorkerOptions, work};
 
-const KILLS: usize = 5;
+/// One less than work may lose workers before it is given up.
+const KILLS: usize = 4;
 const LOAD: Duration = Duration::from_millis(700);
 const CLIENTS: u64 = 6;
 
