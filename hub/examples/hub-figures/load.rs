@@ -66,12 +66,12 @@ impl Load {
             }
             let begin = Instant::now();
             let mut tasks = Vec::new();
-            for (number, (socket, packet)) in sockets.into_iter().enumerate() {
+            for (number, (socket, window)) in sockets.into_iter().enumerate() {
                 let offset = number as f64 / self.devices as f64;
                 tasks.push(tokio::spawn(async move {
                     match seconds_each {
-                        None => flood(socket, &packet, each).await,
-                        Some(every) => pace(socket, &packet, each, every, offset).await,
+                        None => flood(socket, &window, each).await,
+                        Some(every) => pace(socket, &window, each, every, offset).await,
                     }
                 }));
             }
@@ -118,28 +118,70 @@ impl Load {
     }
 }
 
-/// A PUBLISH of 200 bytes with QoS 1.
-fn publish(number: usize) -> Result<Vec<u8>> {
+/// A window of PUBLISH packets of 200 bytes with QoS 1: readings that differ, as a board has them.
+fn publish(number: usize) -> Result<Window> {
     let topic = format!("devices/{}/messages/events/", device(number)?);
     let topic = TopicName::try_from(topic.as_str())?;
-    let body = format!("{{\"v\":\"{}\"}}", "x".repeat(192));
-    let publish = Publish::new(QosPid::Level1(Pid::try_from(1)?), topic, body.into());
-    Ok(Packet::from(publish).encode()?.as_ref().to_vec())
+    let mut packets = Vec::new();
+    let mut noise = number as u32 + 1;
+    let mut reading = || {
+        // Of a generator by Numerical Recipes, chapter 7.1; the high bits are the good ones.
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(noise >> 12) / 1e4
+    };
+    for _ in 0..WINDOW {
+        let names = [
+            "humidity",
+            "pressure",
+            "temperature",
+            "magnetometerX",
+            "magnetometerY",
+            "magnetometerZ",
+        ];
+        let values = names.map(|name| format!("\"{name}\":{:.4}", reading()));
+        let body = format!(
+            "{{\"deviceId\":\"{}\",{}}}",
+            device(number)?,
+            values.join(",")
+        );
+        let body = format!("{body:<200}");
+        let publish = Publish::new(
+            QosPid::Level1(Pid::try_from(1)?),
+            topic.clone(),
+            body.into(),
+        );
+        packets.push(Packet::from(publish).encode()?.as_ref().to_vec());
+    }
+    Ok(Window {
+        packet: packets[0].len(),
+        bytes: packets.concat(),
+    })
+}
+
+/// As many packets as may wait for their acknowledgement, all of one length.
+struct Window {
+    packet: usize,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn of(&self, packets: usize) -> &[u8] {
+        &self.bytes[..packets * self.packet]
+    }
 }
 
 /// Keeps a window of messages on their way.
 async fn flood(
     mut socket: TcpStream,
-    packet: &[u8],
+    window: &Window,
     messages: usize,
 ) -> std::io::Result<Vec<Duration>> {
-    let window = packet.repeat(WINDOW);
     let (mut sent, mut acknowledged, mut left_over) = (0, 0, 0);
     let mut buffer = [0; 4096];
     while acknowledged < messages {
         let room = (WINDOW - (sent - acknowledged)).min(messages - sent);
         if room > 0 {
-            socket.write_all(&window[..room * packet.len()]).await?;
+            socket.write_all(window.of(room)).await?;
             sent += room;
         }
         let read = socket.read(&mut buffer).await?;
@@ -157,14 +199,13 @@ async fn flood(
 /// was to be sent.
 async fn pace(
     mut socket: TcpStream,
-    packet: &[u8],
+    window: &Window,
     messages: usize,
     every: f64,
     offset: f64,
 ) -> std::io::Result<Vec<Duration>> {
     let begin = Instant::now() + Duration::from_secs_f64(every * offset);
     let due = |number: usize| begin + Duration::from_secs_f64(every * number as f64);
-    let window = packet.repeat(WINDOW);
     let (mut read, mut write) = socket.split();
     let sending = async {
         let mut sent = 0;
@@ -175,7 +216,7 @@ async fn pace(
             while room < WINDOW.min(messages - sent) && due(sent + room) <= Instant::now() {
                 room += 1;
             }
-            write.write_all(&window[..room * packet.len()]).await?;
+            write.write_all(window.of(room)).await?;
             sent += room;
         }
         std::io::Result::Ok(())
